@@ -1,0 +1,1 @@
+//! Pools and machine models of the field, as sourced and dated rows.

@@ -1,0 +1,1 @@
+//! Settings in layers with their origins and places; knows no setting.

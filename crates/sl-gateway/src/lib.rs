@@ -1,0 +1,1 @@
+//! The Stratum server for machines: slots, difficulty per machine, every share proven.

@@ -1,0 +1,1 @@
+//! This machine's engines, shared by leases of any source of work.

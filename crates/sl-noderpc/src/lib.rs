@@ -1,0 +1,1 @@
+//! The client of coin nodes: typed JSON-RPC calls.

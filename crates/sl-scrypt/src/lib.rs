@@ -1,0 +1,1 @@
+//! Scrypt on the CPU: a scalar reference for any parameters and SIMD engines chosen at run time.

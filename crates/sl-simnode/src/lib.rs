@@ -1,0 +1,1 @@
+//! Simulated coin nodes that validate fully, reached only by RPC.

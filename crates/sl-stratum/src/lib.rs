@@ -1,0 +1,1 @@
+//! Stratum V1: messages and both sessions, without I/O.

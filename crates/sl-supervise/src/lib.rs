@@ -1,0 +1,1 @@
+//! The life of services: order, readiness, health, restart, stop.

@@ -1,0 +1,1 @@
+//! Shared test instruments: recorded data, scripted peers, daemons started for a test.

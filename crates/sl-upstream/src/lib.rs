@@ -1,0 +1,1 @@
+//! A pool over Stratum V1 as one source of work.

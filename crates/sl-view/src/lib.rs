@@ -1,0 +1,1 @@
+//! The one serialisable state tree.

@@ -58,10 +58,12 @@ pub fn default_path(
     xdg_state_home: Option<&OsStr>,
     home: Option<&OsStr>,
 ) -> Result<PathBuf, FolderError> {
-    let absolute = |value: Option<&OsStr>| value.map(Path::new).filter(|path| path.is_absolute());
-    absolute(xdg_state_home)
+    let absolute = |path: &&Path| path.is_absolute();
+    let state = xdg_state_home.map(Path::new).filter(absolute);
+    let home = home.map(Path::new).filter(absolute);
+    state
         .map(|state| state.join("silverlode"))
-        .or_else(|| absolute(home).map(|home| home.join(".local/state/silverlode")))
+        .or_else(|| home.map(|home| home.join(".local/state/silverlode")))
         .ok_or(FolderError::NoHome)
 }
 

@@ -73,7 +73,10 @@ mod os {
         let cpu = clock_gettime(ClockId::ProcessCPUTime);
         ProcessFigures {
             rss_bytes: status_field(&status, "VmRSS:").map(|kib| kib.saturating_mul(1024)),
-            #[expect(clippy::cast_precision_loss, reason = "seconds of CPU time are far below 2^53")]
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "seconds of CPU time are far below 2^53"
+            )]
             cpu_time_s: Some(cpu.tv_sec as f64 + cpu.tv_nsec as f64 / 1e9),
             threads: status_field(&status, "Threads:").and_then(|n| u32::try_from(n).ok()),
             // Less one: the handle that reads the folder is itself listed.

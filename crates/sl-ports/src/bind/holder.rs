@@ -14,10 +14,7 @@ pub(super) fn find(addr: SocketAddr) -> Option<Holder> {
     let inodes: Vec<String> = ["/proc/net/tcp", "/proc/net/tcp6"]
         .iter()
         .filter_map(|table| std::fs::read_to_string(table).ok())
-        .flat_map(|table| {
-            table.lines().filter_map(|line| listening_inode(line, addr)).collect::<Vec<_>>()
-        })
-        .map(|inode| format!("socket:[{inode}]"))
+        .flat_map(|table| sockets(&table, addr))
         .collect();
     if inodes.is_empty() {
         return None;
@@ -33,6 +30,12 @@ pub(super) fn find(addr: SocketAddr) -> Option<Holder> {
             command: std::fs::read_to_string(format!("/proc/{pid}/comm"))
                 .map_or_else(|_| "a program".to_owned(), |name| name.trim().to_owned()),
         })
+}
+
+/// The listening sockets of a table that are in the way, as `/proc/PID/fd` names them.
+fn sockets(table: &str, addr: SocketAddr) -> Vec<String> {
+    let inodes = table.lines().filter_map(|line| listening_inode(line, addr));
+    inodes.map(|inode| format!("socket:[{inode}]")).collect()
 }
 
 fn holds(pid: u32, inodes: &[String], budget: &mut usize) -> bool {

@@ -1,0 +1,6 @@
+//! The public contract of `sl-ports`, over real sockets on loopback.
+
+#[cfg(test)]
+mod http;
+#[cfg(test)]
+mod listen;

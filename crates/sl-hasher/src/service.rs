@@ -1,0 +1,255 @@
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use sl_ports::{Clock, process};
+use sl_pow::{NoProver, Registry};
+use sl_supervise::{Ctx, ServiceError};
+use sl_work::{Lease, Unfit, Verdict, WorkSource, WorkerName};
+use thiserror::Error;
+use tokio::sync::{mpsc, watch};
+
+use crate::{
+    HasherSettings, HasherStatus, LeaseStatus,
+    status::Window,
+    thread::{Attached, Leases, Thread},
+};
+
+/// Free bytes that the engines ask for: 2¹⁶ coinbases of 2³² nonces each last any CPU for hours.
+const FREE: usize = 2;
+/// How often the figures are made anew.
+const SAMPLE: Duration = Duration::from_secs(1);
+
+/// Why the engines cannot start.
+#[derive(Debug, Error)]
+pub enum HasherError {
+    /// No engine of the algorithm is right on this machine.
+    #[error(transparent)]
+    NoEngine(#[from] NoProver),
+    /// The operating system gives no thread.
+    #[error("cannot start a hashing thread: {0}")]
+    Thread(#[from] std::io::Error),
+    /// The source gives no lease.
+    #[error("source {source_id} gives no lease: {why}")]
+    Unfit {
+        /// The source.
+        source_id: String,
+        /// Its reason.
+        why: Unfit,
+    },
+    /// A hashing thread has died.
+    #[error("a hashing thread has died; its engine cannot be trusted further")]
+    Died,
+}
+
+/// This machine's engines for one source of work. [`Hasher::run`] is the service.
+#[derive(Clone)]
+pub struct Hasher {
+    settings: HasherSettings,
+    algorithm: &'static str,
+    registry: Registry,
+    source: Arc<dyn WorkSource>,
+    worker: WorkerName,
+    clock: Clock,
+    status: watch::Sender<HasherStatus>,
+}
+
+impl std::fmt::Debug for Hasher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hasher")
+            .field("source", &self.source.id())
+            .field("worker", &self.worker)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Hasher {
+    /// Engines of `algorithm` that will hash for `source` under the name `worker`.
+    #[must_use]
+    pub fn new(
+        settings: HasherSettings,
+        algorithm: &'static str,
+        registry: Registry,
+        source: Arc<dyn WorkSource>,
+        worker: WorkerName,
+        clock: Clock,
+    ) -> Self {
+        let (status, _) = watch::channel(HasherStatus::default());
+        Self { settings, algorithm, registry, source, worker, clock, status }
+    }
+
+    /// How the engines fare, made anew each second.
+    #[must_use]
+    pub fn status(&self) -> watch::Receiver<HasherStatus> {
+        self.status.subscribe()
+    }
+
+    /// Hashes until told to stop.
+    ///
+    /// # Errors
+    /// No right engine, no thread, no lease.
+    pub async fn run(self, ctx: Ctx) -> Result<(), ServiceError> {
+        let (leases_in, leases) = watch::channel(Leases::default());
+        let hashes = Arc::new(AtomicU64::new(0));
+        let threads = Threads::start(&self, &leases, &hashes, &ctx)?;
+        ctx.ready();
+        let outcome = self.serve(&ctx, &leases_in, &hashes, &threads).await;
+        threads.join().await;
+        outcome
+    }
+
+    async fn serve(
+        &self,
+        ctx: &Ctx,
+        leases: &watch::Sender<Leases>,
+        hashes: &AtomicU64,
+        threads: &Threads,
+    ) -> Result<(), ServiceError> {
+        let Some(lease) = self.lease(ctx).await? else { return Ok(()) };
+        let mut verdicts = attach(lease, &self.worker, leases);
+        let mut account = LeaseStatus::new(self.worker.clone());
+        let mut window = Window::default();
+        let mut sample = tokio::time::interval(SAMPLE);
+        loop {
+            // Every branch is cancel-safe: a tick, a receive, a token.
+            tokio::select! {
+                () = ctx.stopped() => break,
+                Some(verdict) = verdicts.recv() => count(&mut account, verdict),
+                _ = sample.tick() => {
+                    if threads.any_died() {
+                        return Err(HasherError::Died.into());
+                    }
+                    let hashes = hashes.load(Ordering::Relaxed);
+                    let hashrate = window.sample(self.clock.mono(), hashes);
+                    self.status.send_modify(|status| {
+                        status.hashes = hashes;
+                        status.hashrate = hashrate;
+                        status.leases = vec![account.clone()];
+                    });
+                }
+            }
+        }
+        // The last verdicts may still be on their way when the stop comes; those that are here count.
+        while let Ok(verdict) = verdicts.try_recv() {
+            count(&mut account, verdict);
+        }
+        self.status.send_modify(|status| {
+            status.hashes = hashes.load(Ordering::Relaxed);
+            status.leases = vec![account];
+        });
+        Ok(())
+    }
+
+    /// Waits until the source is wide enough; `None` when told to stop before.
+    async fn lease(&self, ctx: &Ctx) -> Result<Option<Lease>, HasherError> {
+        let mut status = self.source.status();
+        loop {
+            let ask = sl_work::Ask { free: FREE, consumer: self.worker.clone() };
+            match self.source.lease(ask) {
+                Ok(lease) => {
+                    ctx.ready();
+                    return Ok(Some(lease));
+                }
+                Err(why @ Unfit::Gone) => {
+                    return Err(HasherError::Unfit {
+                        source_id: self.source.id().to_string(),
+                        why,
+                    });
+                }
+                Err(why) => ctx.degraded(format!("waiting for {}: {why}", self.source.id())),
+            }
+            tokio::select! {
+                () = ctx.stopped() => return Ok(None),
+                changed = status.changed() => if changed.is_err() {
+                    return Err(HasherError::Unfit { source_id: self.source.id().to_string(), why: Unfit::Gone });
+                },
+            }
+        }
+    }
+}
+
+fn attach(
+    lease: Lease,
+    worker: &WorkerName,
+    leases: &watch::Sender<Leases>,
+) -> mpsc::Receiver<Verdict> {
+    leases.send_modify(|known| {
+        let number = known.last().map_or(0, |last| last.number + 1);
+        let attached = Attached {
+            number,
+            worker: worker.clone(),
+            work: lease.work,
+            submitter: lease.submitter,
+        };
+        *known = Arc::new(known.iter().cloned().chain([Arc::new(attached)]).collect());
+    });
+    lease.verdicts
+}
+
+fn count(account: &mut LeaseStatus, verdict: Verdict) {
+    tracing::debug!(ticket = %verdict.ticket, outcome = ?verdict.outcome, "verdict");
+    account.count(verdict.outcome);
+}
+
+/// The threads of one run; they hear its stop token.
+struct Threads(Vec<JoinHandle<()>>);
+
+impl Threads {
+    fn start(
+        hasher: &Hasher,
+        leases: &watch::Receiver<Leases>,
+        hashes: &Arc<AtomicU64>,
+        ctx: &Ctx,
+    ) -> Result<Self, HasherError> {
+        let threads = hasher.settings.threads_of(process::cpus());
+        let mut handles = Vec::with_capacity(threads);
+        let mut engine = "";
+        for index in 0..threads {
+            let prover = hasher.registry.best(hasher.algorithm)?;
+            for failed in prover.passed_over() {
+                tracing::warn!(%failed, "an engine failed its self-test and is not used");
+            }
+            engine = prover.name();
+            let thread = Thread {
+                index: index as u64,
+                threads: threads as u64,
+                prover,
+                leases: leases.clone(),
+                hashes: hashes.clone(),
+                clock: hasher.clock,
+                stop: ctx.stop_token(),
+            };
+            let idle = hasher.settings.idle_priority;
+            let start = move || {
+                if idle && let Err(wrong) = process::lower_this_thread() {
+                    tracing::warn!(%wrong, "this thread keeps its priority");
+                }
+                thread.run();
+            };
+            handles.push(std::thread::Builder::new().name(format!("hash-{index}")).spawn(start)?);
+        }
+        hasher.status.send_modify(|status| {
+            status.engine = engine;
+            status.threads = threads;
+        });
+        Ok(Self(handles))
+    }
+
+    fn any_died(&self) -> bool {
+        self.0.iter().any(JoinHandle::is_finished)
+    }
+
+    async fn join(self) {
+        let joined = tokio::task::spawn_blocking(move || {
+            self.0.into_iter().all(|handle| handle.join().is_ok())
+        });
+        if !joined.await.unwrap_or(false) {
+            tracing::error!("a hashing thread died");
+        }
+    }
+}

@@ -21,7 +21,7 @@ mod tree;
 mod verify;
 
 pub use tree::{AuxTree, Collision, Commitment, MAX_HEIGHT, PlanError, least_height, slot};
-pub use verify::{AuxRules, ChainIdLayout, Part, Refusal, Rule, verify};
+pub use verify::{AuxRules, ChainIdLayout, Part, Refusal, Rule, verify, verify_committed};
 
 /// Magic that announces a merged-mining commitment in a coinbase.
 pub const MAGIC: [u8; 4] = [0xfa, 0xbe, 0x6d, 0x6d];

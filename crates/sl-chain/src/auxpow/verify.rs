@@ -1,6 +1,6 @@
 use std::fmt;
 
-use sl_units::Hash256;
+use sl_units::{Bits, Hash256};
 use thiserror::Error;
 
 use super::{AuxPow, MAGIC, MAX_HEIGHT, slot};
@@ -157,7 +157,6 @@ pub fn verify(
     rules: &AuxRules,
     pow: impl FnOnce(&[u8; 80]) -> Hash256,
 ) -> Result<(), Refusal> {
-    let layout = proof.layout();
     let refuse = |rule, part, offset, found: String, wanted: String| {
         Err(Refusal { rule, part, offset, found, wanted })
     };
@@ -170,6 +169,25 @@ pub fn verify(
         let found = format!("version {:08x}", block.version);
         return refuse(Rule::AuxPowFlag, Part::Header, 1, found, "bit 0x100 set".into());
     }
+    verify_committed(block.hash(), block.bits, proof, rules, pow)
+}
+
+/// Checks a proof for a block of which only hash and compact target are known, as a miner knows it
+/// from `createauxblock`: all of [`verify`] but what the block's own header says.
+///
+/// # Errors
+/// The first rule broken, in the order of [`Rule`].
+pub fn verify_committed(
+    block: Hash256,
+    bits: Bits,
+    proof: &AuxPow,
+    rules: &AuxRules,
+    pow: impl FnOnce(&[u8; 80]) -> Hash256,
+) -> Result<(), Refusal> {
+    let layout = proof.layout();
+    let refuse = |rule, part, offset, found: String, wanted: String| {
+        Err(Refusal { rule, part, offset, found, wanted })
+    };
     if proof.coinbase_index != 0 {
         let found = proof.coinbase_index.to_string();
         return refuse(Rule::CoinbaseIndex, Part::Proof, layout.coinbase_index, found, "0".into());
@@ -203,7 +221,7 @@ pub fn verify(
         );
     }
     commitment(block, proof, rules, layout.script, layout.chain_index)?;
-    let target = match block.bits.target() {
+    let target = match bits.target() {
         Ok(target) => target,
         Err(wrong) => {
             return refuse(
@@ -230,7 +248,7 @@ pub fn verify(
 
 /// The rules about what the coinbase's script commits to.
 fn commitment(
-    block: &Header,
+    block: Hash256,
     proof: &AuxPow,
     rules: &AuxRules,
     script_offset: usize,
@@ -243,7 +261,7 @@ fn commitment(
         return refuse(Rule::CoinbaseInput, 0, "none".into(), "one".into());
     };
     let script = input.script.as_slice();
-    let root = proof.chain_root(block.hash());
+    let root = proof.chain_root(block);
     let magic_at = find(script, &MAGIC);
     let Some(root_at) = find(script, &root.to_display_bytes()) else {
         // Point at what stands where the root would be.

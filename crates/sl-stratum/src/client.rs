@@ -1,0 +1,369 @@
+//! The machine's end of a connection with one pool.
+
+mod exchange;
+
+use std::collections::VecDeque;
+
+use serde_json::{Value, json};
+
+pub use exchange::{Close, Input, Lost, Output, Settings};
+
+use crate::{
+    Authorize, ClientBound, Configure, ErrorCode, Id, Incoming, Line, MessageError, Notify,
+    Refusal, Reply, ServerBound, Submit, Subscribe, Subscription, field,
+};
+
+/// The machine's end of one connection, as a state machine without I/O.
+///
+/// ```text
+///        Connected                    subscribed                    authorised
+/// Idle ─────────────▶ Subscribing ─────────────────▶ Authorizing ─────────────▶ Running
+///                        │  ▲ refused: once without       │ refused                │
+///                        └──┘ session, once bare          ▼                        ▼
+///                        └──── refused ────▶ Close     (the owner decides)      Closed: each
+///                                                                               share is Lost
+/// ```
+///
+/// * Difficulties and jobs are handed out from the subscription on, before the authorisation too.
+/// * Each share gets exactly one [`Output::Verdict`] or [`Output::Lost`]. A reply is matched by its
+///   id; an id that this side never gave (null, or foreign) answers the oldest request that a pool
+///   must answer. A second reply to one request is reported, and moves no verdict, once the pool
+///   has shown that it gives ids back.
+/// * Nothing here counts time: how long a share may wait is the owner's to say.
+#[derive(Debug)]
+pub struct Session {
+    settings: Settings,
+    state: State,
+    next_id: u64,
+    /// Requests without an answer, by ascending id.
+    pending: VecDeque<Pending>,
+    /// The pool has answered a share under its id.
+    gives_ids_back: bool,
+    /// A job that came before the subscription's answer.
+    early: Option<Box<Notify>>,
+    takes_new_extranonce: bool,
+    malformed_in_a_row: u32,
+    in_flight: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Idle,
+    Subscribing,
+    Authorizing,
+    Running,
+    Closed,
+}
+
+#[derive(Debug)]
+struct Pending {
+    id: u64,
+    request: Request,
+}
+
+#[derive(Debug)]
+enum Request {
+    Configure,
+    Subscribe(Attempt),
+    Authorize(String),
+    ExtranonceSubscribe,
+    Suggest,
+    Ping,
+    Share { ticket: u64 },
+}
+
+/// How `mining.subscribe` is worded: as cgminer does, with less each time a pool refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Attempt {
+    Resume,
+    Fresh,
+    Bare,
+}
+
+impl Session {
+    /// The longest line that a pool may need: a notify with a large coinbase.
+    pub const LINE_LIMIT: usize = 256 * 1024;
+
+    /// The most requests kept that a pool may leave unanswered for ever.
+    const MAX_OPTIONAL: usize = 16;
+
+    /// A session for a connection that is about to be made. Each connection has its own.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            state: State::Idle,
+            next_id: 1,
+            pending: VecDeque::new(),
+            gives_ids_back: false,
+            early: None,
+            takes_new_extranonce: false,
+            malformed_in_a_row: 0,
+            in_flight: 0,
+        }
+    }
+
+    /// Takes one input; what comes out is to be done in order.
+    #[must_use]
+    pub fn step(&mut self, input: Input<'_>) -> Vec<Output> {
+        if self.state == State::Closed {
+            return match input {
+                Input::Submit { ticket, .. } => lost(ticket, Lost::NotReady),
+                Input::Closed => self.closed(),
+                _ => Vec::new(),
+            };
+        }
+        match input {
+            Input::Connected => self.connected(),
+            Input::Line(Line::Complete(line)) => self.line(line),
+            Input::Line(Line::Oversized { limit }) => self.close(Close::Oversized { limit }),
+            Input::Submit { ticket, submit } => self.submit(ticket, submit),
+            Input::Authorize(call) => vec![self.authorize(call)],
+            Input::Suggest(difficulty) => {
+                vec![self.ask(Request::Suggest, &ServerBound::SuggestDifficulty(difficulty))]
+            }
+            Input::Ping => vec![self.ask(Request::Ping, &ServerBound::Ping)],
+            Input::Closed => self.closed(),
+        }
+    }
+
+    /// Whether shares can be submitted.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.state == State::Running
+    }
+
+    /// Shares that wait for their verdict.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// Whether the pool knows that `mining.set_extranonce` can be taken here.
+    #[must_use]
+    pub fn takes_new_extranonce(&self) -> bool {
+        self.takes_new_extranonce
+    }
+
+    fn connected(&mut self) -> Vec<Output> {
+        if self.state != State::Idle {
+            return Vec::new();
+        }
+        self.state = State::Subscribing;
+        let mut out = Vec::new();
+        if let Some(mask) = self.settings.version_mask {
+            let configure = ServerBound::Configure(Configure {
+                extensions: vec!["version-rolling".into()],
+                version_mask: Some(mask),
+                min_bit_count: 0,
+                minimum_difficulty: None,
+            });
+            out.push(self.ask(Request::Configure, &configure));
+        }
+        let resume = self.settings.session.is_some();
+        out.push(self.subscribe(if resume { Attempt::Resume } else { Attempt::Fresh }));
+        out
+    }
+
+    fn subscribe(&mut self, attempt: Attempt) -> Output {
+        let user_agent = Some(self.settings.user_agent.clone());
+        let call = match attempt {
+            Attempt::Resume => Subscribe { user_agent, session: self.settings.session.clone() },
+            Attempt::Fresh => Subscribe { user_agent, session: None },
+            Attempt::Bare => Subscribe::default(),
+        };
+        self.ask(Request::Subscribe(attempt), &ServerBound::Subscribe(call))
+    }
+
+    fn authorize(&mut self, call: Authorize) -> Output {
+        self.ask(Request::Authorize(call.user.clone()), &ServerBound::Authorize(call))
+    }
+
+    fn submit(&mut self, ticket: u64, submit: Submit) -> Vec<Output> {
+        if self.state != State::Running {
+            return lost(ticket, Lost::NotReady);
+        }
+        if self.in_flight >= self.settings.max_in_flight {
+            return lost(ticket, Lost::TooManyInFlight);
+        }
+        self.in_flight += 1;
+        vec![self.ask(Request::Share { ticket }, &ServerBound::Submit(submit))]
+    }
+
+    fn ask(&mut self, request: Request, call: &ServerBound) -> Output {
+        if !request.must_be_answered() {
+            let optional = |pending: &Pending| !pending.request.must_be_answered();
+            if self.pending.iter().filter(|pending| optional(pending)).count() >= Self::MAX_OPTIONAL
+                && let Some(oldest) = self.pending.iter().position(optional)
+            {
+                self.pending.remove(oldest);
+            }
+        }
+        let id = self.next_id;
+        self.next_id += 1;
+        self.pending.push_back(Pending { id, request });
+        Output::Send(call.to_line(&id.into()))
+    }
+
+    fn line(&mut self, line: &[u8]) -> Vec<Output> {
+        if line.trim_ascii().is_empty() {
+            return Vec::new();
+        }
+        match ClientBound::parse(line) {
+            Err(malformed) => self.malformed(malformed.error),
+            Ok(incoming) => {
+                self.malformed_in_a_row = 0;
+                match incoming {
+                    Incoming::Call { id, call } => self.call(&id, call),
+                    Incoming::Reply(reply) => self.reply(reply),
+                }
+            }
+        }
+    }
+
+    fn call(&mut self, id: &Id, call: ClientBound) -> Vec<Output> {
+        let subscribed = !matches!(self.state, State::Idle | State::Subscribing);
+        let reply = |reply: Reply| vec![Output::Send(reply.to_line())];
+        match call {
+            ClientBound::Notify(notify) if subscribed => vec![Output::Job(notify)],
+            ClientBound::Notify(notify) => {
+                self.early = Some(notify);
+                Vec::new()
+            }
+            ClientBound::SetDifficulty(difficulty) => vec![Output::Difficulty(difficulty)],
+            ClientBound::SetExtranonce { extranonce1, extranonce2_len } => {
+                vec![Output::ExtranonceChanged { extranonce1, extranonce2_len }]
+            }
+            ClientBound::SetVersionMask(mask) => vec![Output::VersionMask(mask)],
+            ClientBound::Reconnect(reconnect) => vec![Output::Reconnect(reconnect)],
+            ClientBound::ShowMessage(text) => vec![Output::ShowMessage(text)],
+            ClientBound::GetVersion => {
+                reply(Reply::granted(id.clone(), json!(self.settings.user_agent)))
+            }
+            ClientBound::Ping => reply(Reply::granted(id.clone(), json!("pong"))),
+            ClientBound::Unknown(_) if id.is_null() => Vec::new(),
+            ClientBound::Unknown(_) => {
+                let refusal = Refusal::new(ErrorCode::Other, "unsupported method");
+                reply(Reply::refused(id.clone(), refusal))
+            }
+        }
+    }
+
+    fn reply(&mut self, reply: Reply) -> Vec<Output> {
+        let Some(Pending { request, .. }) = self.answered(&reply.id) else {
+            let found = field::clean(&reply.id.to_string(), 60);
+            let allowed = "the id of a request without an answer";
+            return vec![Output::Protocol(MessageError::Field { field: "id", found, allowed })];
+        };
+        match request {
+            Request::Share { ticket } => {
+                self.in_flight -= 1;
+                vec![Output::Verdict { ticket, verdict: reply.verdict() }]
+            }
+            Request::Subscribe(attempt) => self.subscribed(attempt, reply),
+            Request::Authorize(user) => self.authorized(user, reply.verdict()),
+            Request::Configure => {
+                let granted = reply.result.get("version-rolling") == Some(&Value::Bool(true));
+                let mask = field::Field::new("mask", reply.result.get("version-rolling.mask"));
+                let mask = mask.u32().ok().filter(|_| granted).unwrap_or(0);
+                vec![Output::VersionMask(mask & self.settings.version_mask.unwrap_or(0))]
+            }
+            Request::ExtranonceSubscribe => {
+                self.takes_new_extranonce = reply.verdict().is_ok();
+                Vec::new()
+            }
+            Request::Suggest => Vec::new(),
+            Request::Ping => vec![Output::Pong],
+        }
+    }
+
+    /// The request that an id answers, taken out of those that wait.
+    fn answered(&mut self, id: &Id) -> Option<Pending> {
+        if let Some(number) = id.as_u64() {
+            if let Ok(at) = self.pending.binary_search_by_key(&number, |pending| pending.id) {
+                let pending = self.pending.remove(at)?;
+                self.gives_ids_back |= matches!(pending.request, Request::Share { .. });
+                return Some(pending);
+            }
+            let given = (1..self.next_id).contains(&number);
+            if given && self.gives_ids_back {
+                return None;
+            }
+        }
+        let oldest = self.pending.iter().position(|p| p.request.must_be_answered())?;
+        self.pending.remove(oldest)
+    }
+
+    fn subscribed(&mut self, attempt: Attempt, reply: Reply) -> Vec<Output> {
+        let result = match (reply.error, attempt) {
+            (None, _) => reply.result,
+            (Some(_), Attempt::Resume) => return vec![self.subscribe(Attempt::Fresh)],
+            (Some(_), Attempt::Fresh) => return vec![self.subscribe(Attempt::Bare)],
+            (Some(refusal), Attempt::Bare) => return self.close(Close::SubscribeRefused(refusal)),
+        };
+        let subscription = match Subscription::from_value(&result) {
+            Ok(subscription) => subscription,
+            Err(error) => return self.close(Close::SubscribeUnfit(error)),
+        };
+        self.state = State::Authorizing;
+        let mut out = vec![Output::Subscribed(subscription)];
+        if self.settings.extranonce_subscribe {
+            out.push(self.ask(Request::ExtranonceSubscribe, &ServerBound::ExtranonceSubscribe));
+        }
+        let (user, password) = (self.settings.user.clone(), self.settings.password.clone());
+        out.push(self.authorize(Authorize { user, password }));
+        out.extend(self.early.take().map(Output::Job));
+        out
+    }
+
+    fn authorized(&mut self, user: String, verdict: Result<(), Refusal>) -> Vec<Output> {
+        let first = self.state == State::Authorizing && verdict.is_ok();
+        let mut out = vec![Output::Authorized { user, verdict }];
+        if first {
+            self.state = State::Running;
+            if let Some(difficulty) = self.settings.suggest {
+                let call = ServerBound::SuggestDifficulty(difficulty);
+                out.push(self.ask(Request::Suggest, &call));
+            }
+        }
+        out
+    }
+
+    fn malformed(&mut self, error: MessageError) -> Vec<Output> {
+        self.malformed_in_a_row = self.malformed_in_a_row.saturating_add(1);
+        let mut out = vec![Output::Protocol(error.clone())];
+        if self.malformed_in_a_row >= self.settings.max_malformed {
+            let count = self.malformed_in_a_row;
+            out.extend(self.close(Close::Malformed { count, last: error }));
+        }
+        out
+    }
+
+    fn close(&mut self, why: Close) -> Vec<Output> {
+        self.state = State::Closed;
+        vec![Output::Close(why)]
+    }
+
+    fn closed(&mut self) -> Vec<Output> {
+        self.state = State::Closed;
+        self.early = None;
+        self.in_flight = 0;
+        let pending = std::mem::take(&mut self.pending);
+        let tickets = pending.into_iter().filter_map(|pending| match pending.request {
+            Request::Share { ticket } => Some(ticket),
+            _ => None,
+        });
+        tickets.map(|ticket| Output::Lost { ticket, why: Lost::Closed }).collect()
+    }
+}
+
+impl Request {
+    /// Pools leave some requests unanswered; a reply without an id is never for one of those.
+    fn must_be_answered(&self) -> bool {
+        matches!(self, Self::Subscribe(_) | Self::Authorize(_) | Self::Share { .. })
+    }
+}
+
+fn lost(ticket: u64, why: Lost) -> Vec<Output> {
+    vec![Output::Lost { ticket, why }]
+}

@@ -1,0 +1,6 @@
+//! Stratum V1 against recorded sessions, and against anything a peer may send.
+
+mod client;
+mod hostile;
+mod recorded;
+mod server;

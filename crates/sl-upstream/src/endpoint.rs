@@ -1,0 +1,105 @@
+use std::{fmt, str::FromStr};
+
+use thiserror::Error;
+
+/// Where a pool listens: `stratum+tcp://HOST:PORT`, or `HOST:PORT` for short.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Endpoint {
+    host: String,
+    port: u16,
+}
+
+/// Why a text is no endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("pool address: found {found:?} ({wrong}), allowed: stratum+tcp://HOST:PORT")]
+pub struct EndpointError {
+    /// The text that was found, cut to 200 characters.
+    pub found: String,
+    /// What is wrong with it.
+    pub wrong: &'static str,
+}
+
+impl Endpoint {
+    /// Host name or address; an IPv6 address without its brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Port.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "stratum+tcp://[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "stratum+tcp://{}:{}", self.host, self.port)
+        }
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = EndpointError;
+
+    fn from_str(text: &str) -> Result<Self, EndpointError> {
+        let refuse = |wrong| Err(EndpointError { found: text.chars().take(200).collect(), wrong });
+        let address = match text.split_once("://") {
+            None => text,
+            Some(("stratum+tcp" | "stratum" | "tcp", address)) => address,
+            Some(("stratum+ssl" | "stratum+tls" | "ssl" | "tls", _)) => {
+                return refuse("this version speaks to pools without TLS only");
+            }
+            Some(_) => return refuse("an unknown scheme"),
+        };
+        let address = address.trim_end_matches('/');
+        let Some((host, port)) = address.rsplit_once(':') else { return refuse("no port") };
+        let Ok(port) = port.parse::<u16>() else {
+            return refuse("the port is not a number from 1 to 65535");
+        };
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        let is_host = !host.is_empty() && host.chars().all(plain);
+        let is_v6 = bare.len() < host.len() && bare.parse::<std::net::Ipv6Addr>().is_ok();
+        match (port, is_host || is_v6) {
+            (0, _) => refuse("the port is not a number from 1 to 65535"),
+            (_, false) => refuse("the host is not a name or an address"),
+            _ => Ok(Self { host: bare.to_owned(), port }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_an_endpoint() {
+        for (text, shown) in [
+            ("stratum+tcp://pool.example:3333", "stratum+tcp://pool.example:3333"),
+            ("127.0.0.1:3333", "stratum+tcp://127.0.0.1:3333"),
+            ("stratum+tcp://[::1]:3333/", "stratum+tcp://[::1]:3333"),
+        ] {
+            assert_eq!(text.parse::<Endpoint>().expect(text).to_string(), shown);
+        }
+        for (text, wrong) in [
+            ("pool.example", "no port"),
+            ("http://pool.example:1", "an unknown scheme"),
+            ("stratum+ssl://pool.example:1", "this version speaks to pools without TLS only"),
+            ("pool.example:99999", "the port is not a number from 1 to 65535"),
+            ("pool.example:0", "the port is not a number from 1 to 65535"),
+            (":3333", "the host is not a name or an address"),
+            ("a b:3333", "the host is not a name or an address"),
+        ] {
+            assert_eq!(
+                text.parse::<Endpoint>().map_err(|refused| refused.wrong),
+                Err(wrong),
+                "{text}"
+            );
+        }
+    }
+}

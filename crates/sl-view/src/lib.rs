@@ -1,1 +1,233 @@
-//! The one serialisable state tree.
+//! The one serialisable state tree: what every face of the program shows.
+//!
+//! For: the types behind `--json`, the control door, and later the API, the page and MQTT. Keys are
+//! in snake case with base units as suffixes; what is unknown is `null`.
+//!
+//! Not for: where figures come from (`sl-app` fills the tree), or how they look to people.
+//!
+//! ```
+//! use sl_view::{Mode, Summary};
+//!
+//! let summary = Summary::empty(Mode::Educational);
+//! let json = serde_json::to_value(&summary).expect("a tree of plain values");
+//! assert_eq!(json["mode"], "educational");
+//! assert_eq!(json["shares"]["rejected"], 0);
+//! assert!(json["hashrate_hs"].is_null(), "unknown is not zero");
+//! ```
+#![forbid(unsafe_code)]
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What a running program is for.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Simulated chains, no money.
+    Educational,
+    /// Real pools and nodes.
+    Production,
+}
+
+/// The state of the whole at an instant, and at the end the summary of a run. Later parts add
+/// keys; none is renamed.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+pub struct Summary {
+    /// What it is for.
+    pub mode: Mode,
+    /// Seconds since the start.
+    pub uptime_s: f64,
+    /// The simulated world, where there is one.
+    pub world: Option<World>,
+    /// Shares of machines at the gateway; without a gateway, of this machine at its source.
+    pub shares: Shares,
+    /// Hashes per second of this machine's engines; `null` where none run or none is measured yet.
+    pub hashrate_hs: Option<f64>,
+    /// The engine in use.
+    pub engine: Option<String>,
+    /// Each chain by its ticker.
+    pub chains: BTreeMap<String, Chain>,
+    /// The Stratum server; `null` where none runs.
+    pub gateway: Option<Gateway>,
+    /// The pool above; `null` where there is none.
+    pub pool: Option<Pool>,
+    /// Machines.
+    pub machines: Machines,
+    /// Each service's state in one word.
+    pub services: BTreeMap<String, String>,
+    /// The process itself.
+    pub process: Process,
+}
+
+/// A simulated world.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+pub struct World {
+    /// Chain seconds in a second.
+    pub time_factor: f64,
+    /// Claimed hash rate over the real one.
+    pub hash_scale: f64,
+    /// What all chance derives from.
+    pub seed: u64,
+}
+
+/// Counts of shares.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+pub struct Shares {
+    /// Taken.
+    pub accepted: u64,
+    /// Refused, other than stale.
+    pub rejected: u64,
+    /// Too late.
+    pub stale: u64,
+    /// Refused, by reason.
+    pub rejected_by_reason: BTreeMap<String, u64>,
+}
+
+/// A chain as this program mines it.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+pub struct Chain {
+    /// Height of the tip; `null` while its node has not told.
+    pub height: Option<u64>,
+    /// Difficulty of the next block in the nodes' scale.
+    pub difficulty: Option<f64>,
+    /// How the node fares: `ok`, or what is wrong.
+    pub node: String,
+    /// Shares that won the chain.
+    pub blocks_found: u64,
+    /// Blocks that the node took.
+    pub blocks_accepted: u64,
+    /// Blocks that the node refused.
+    pub blocks_rejected: u64,
+    /// Shares that won it while a block of ours for the same height was on its way; not submitted.
+    pub blocks_spare: u64,
+    /// Blocks that a share won which missed the parent's target.
+    pub blocks_below_parent: u64,
+    /// What the accepted blocks pay, in the chain's coins; play coins on a simulated chain.
+    pub coins: f64,
+    /// The node's last refusal or fault.
+    pub last_error: Option<String>,
+}
+
+/// The Stratum server.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+pub struct Gateway {
+    /// Where it listens.
+    pub listen: Option<String>,
+    /// Machines connected.
+    pub connections: u64,
+    /// Shares accepted each second, of late.
+    pub shares_per_s: f64,
+    /// From the instant that a job was born until the last machine's socket had it.
+    pub job_latency: Latency,
+    /// From the instant that a node had a new tip until the last machine's socket had the job; only
+    /// where the nodes are simulated here, so that both instants are known.
+    pub tip_latency: Option<Latency>,
+}
+
+/// Durations, as a histogram tells them.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+pub struct Latency {
+    /// How many were measured.
+    pub count: u64,
+    /// Half of them were at most so long.
+    pub p50_ms: Option<f64>,
+    /// All but one in a hundred were at most so long.
+    pub p99_ms: Option<f64>,
+    /// The longest.
+    pub max_ms: Option<f64>,
+}
+
+/// The pool above.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+pub struct Pool {
+    /// Its address.
+    pub url: String,
+    /// Whether it is connected and gives work.
+    pub connected: bool,
+    /// The difficulty it asks for, in the pools' scale.
+    pub difficulty: Option<f64>,
+    /// Shares that it took.
+    pub accepted: u64,
+    /// Shares that it refused.
+    pub rejected: u64,
+    /// Shares that came too late for it.
+    pub stale: u64,
+    /// Shares that it never judged.
+    pub lost: u64,
+    /// The last thing that went wrong.
+    pub last_error: Option<String>,
+}
+
+/// Counts of machines.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+pub struct Machines {
+    /// Connected now.
+    pub online: u64,
+    /// Known.
+    pub total: u64,
+}
+
+/// The process itself; `null` where the operating system does not tell.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+pub struct Process {
+    /// Resident memory in bytes.
+    pub memory_bytes: Option<u64>,
+    /// Processor time in seconds.
+    pub cpu_s: Option<f64>,
+    /// Open files and sockets.
+    pub open_files: Option<u64>,
+}
+
+/// A row of the graph of services, in the order of start.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+pub struct Service {
+    /// Its name.
+    pub id: String,
+    /// What it is.
+    pub description: String,
+    /// `critical` or `optional`.
+    pub class: String,
+    /// What it starts after.
+    pub after: Vec<String>,
+    /// Its state in one word; `null` when nothing runs.
+    pub state: Option<String>,
+    /// What there is to say of it.
+    pub detail: Option<String>,
+    /// How often it was started again.
+    pub restarts: u32,
+    /// Seconds in this state.
+    pub for_s: Option<f64>,
+}
+
+/// What a running program answers at its control door.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+pub struct State {
+    /// The process's id.
+    pub pid: u32,
+    /// All figures.
+    pub summary: Summary,
+    /// The graph of services.
+    pub services: Vec<Service>,
+}
+
+impl Summary {
+    /// A summary of nothing yet.
+    #[must_use]
+    pub fn empty(mode: Mode) -> Self {
+        Self {
+            mode,
+            uptime_s: 0.0,
+            world: None,
+            shares: Shares::default(),
+            hashrate_hs: None,
+            engine: None,
+            chains: BTreeMap::new(),
+            gateway: None,
+            pool: None,
+            machines: Machines::default(),
+            services: BTreeMap::new(),
+            process: Process::default(),
+        }
+    }
+}

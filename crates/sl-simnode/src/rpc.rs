@@ -1,0 +1,163 @@
+//! The calls: names, arguments, dispatch. Pure; what must wait says so and is asked again.
+
+mod blocks;
+mod error;
+mod general;
+mod mining;
+mod params;
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+use sl_chain::coins::Role;
+use sl_units::{Hash256, Mono};
+
+pub use error::RpcError;
+pub(crate) use error::code;
+pub(crate) use params::Params;
+
+use crate::node::Node;
+
+/// The `result` of a call: JSON text, its keys in the daemons' order.
+pub type Answer = Box<RawValue>;
+
+/// What a call comes to.
+#[derive(Debug)]
+pub enum Reply {
+    /// It is done.
+    Done(Result<Answer, RpcError>),
+    /// It waits for a new tip; then the same call is to be made again with `waited`.
+    Wait(Wait),
+}
+
+/// What a long poll waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// Until the tip is another than this.
+    pub tip: Hash256,
+    /// And at most so long; `None` is for ever.
+    pub timeout: Option<Duration>,
+}
+
+/// Most chars of a foreign text in an error.
+const SHOWN: usize = 80;
+
+/// Names of the calls and of their arguments.
+const METHODS: &[(&str, &[&str])] = &[
+    ("createauxblock", &["address"]),
+    ("getauxblock", &["hash", "auxpow"]),
+    ("getbestblockhash", &[]),
+    ("getblock", &["blockhash", "verbosity"]),
+    ("getblockchaininfo", &[]),
+    ("getblockcount", &[]),
+    ("getblockhash", &["height"]),
+    ("getblockheader", &["blockhash", "verbose"]),
+    ("getblocktemplate", &["template_request"]),
+    ("getconnectioncount", &[]),
+    ("getdifficulty", &[]),
+    ("getmininginfo", &[]),
+    ("getnetworkhashps", &["nblocks", "height"]),
+    ("getnetworkinfo", &[]),
+    ("help", &["command"]),
+    ("submitauxblock", &["hash", "auxpow"]),
+    ("submitblock", &["hexdata", "dummy"]),
+    ("uptime", &[]),
+    ("validateaddress", &["address"]),
+    ("waitfornewblock", &["timeout", "current_tip"]),
+];
+
+/// The calls that only an auxiliary chain has.
+const AUXILIARY_ONLY: &[&str] = &["createauxblock", "getauxblock", "submitauxblock"];
+
+impl Node {
+    /// Answers one call with positional arguments. `waited` is true when a [`Reply::Wait`] to the
+    /// same call is over.
+    pub fn call(
+        &mut self,
+        method: &str,
+        params: &[serde_json::Value],
+        now: Mono,
+        waited: bool,
+    ) -> Reply {
+        let Some((name, wanted)) = self.method(method) else {
+            return Reply::Done(Err(RpcError::new(code::METHOD_NOT_FOUND, "Method not found")));
+        };
+        if params.len() > wanted.len() {
+            return Reply::Done(Err(RpcError::new(code::MISC, usage(name, wanted))));
+        }
+        let params = Params::new(params);
+        let done = match name {
+            "getblocktemplate" => return mining::getblocktemplate(self, params, now, waited),
+            "waitfornewblock" => return mining::waitfornewblock(self, params, waited),
+            "submitblock" => mining::submitblock(self, params, now),
+            "createauxblock" => mining::createauxblock(self, params, now),
+            "submitauxblock" => mining::submitauxblock(self, params, now),
+            "getauxblock" => mining::getauxblock(self, params, now),
+            "getmininginfo" => mining::getmininginfo(self, now),
+            "getnetworkhashps" => mining::getnetworkhashps(self, params),
+            "getbestblockhash" => answer(&self.chain.tip().to_string()),
+            "getblockcount" => answer(&self.chain.tip_entry().height),
+            "getdifficulty" => answer(&blocks::difficulty(self.chain.tip_entry().header.bits)),
+            "getblock" => blocks::getblock(self, params),
+            "getblockhash" => blocks::getblockhash(self, params),
+            "getblockheader" => blocks::getblockheader(self, params),
+            "getblockchaininfo" => blocks::getblockchaininfo(self),
+            "getconnectioncount" => answer(&general::CONNECTIONS),
+            "getnetworkinfo" => general::getnetworkinfo(self),
+            "validateaddress" => general::validateaddress(self, params),
+            "uptime" => answer(&now.since(self.world.started).as_secs()),
+            _ => general::help(self, params),
+        };
+        Reply::Done(done)
+    }
+
+    /// The name of a call of this node and those of its arguments.
+    pub(crate) fn method(&self, name: &str) -> Option<(&'static str, &'static [&'static str])> {
+        let auxiliary = self.row.role == Role::Auxiliary;
+        self.methods(auxiliary).find(|(known, _)| *known == name)
+    }
+
+    fn methods(
+        &self,
+        auxiliary: bool,
+    ) -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
+        METHODS.iter().copied().filter(move |(name, _)| auxiliary || !AUXILIARY_ONLY.contains(name))
+    }
+}
+
+/// Puts arguments given by name in the order of a call.
+///
+/// # Errors
+/// A name that the call does not know.
+pub(crate) fn by_name(
+    method: &str,
+    named: &serde_json::Map<String, serde_json::Value>,
+) -> Result<Vec<serde_json::Value>, RpcError> {
+    let wanted =
+        METHODS.iter().find(|(name, _)| *name == method).map_or(&[][..], |(_, args)| *args);
+    if let Some(unknown) = named.keys().find(|key| !wanted.contains(&key.as_str())) {
+        let message = format!("Unknown named parameter {}", cut(unknown));
+        return Err(RpcError::new(code::INVALID_PARAMETER, message));
+    }
+    let last = wanted.iter().rposition(|name| named.contains_key(*name));
+    let count = last.map_or(0, |last| last + 1);
+    Ok(wanted
+        .iter()
+        .take(count)
+        .map(|name| named.get(*name).cloned().unwrap_or_default())
+        .collect())
+}
+
+fn usage(name: &str, wanted: &[&str]) -> String {
+    let args: Vec<String> = wanted.iter().map(|arg| format!("\"{arg}\"")).collect();
+    format!("{name} {}", args.join(" ")).trim_end().to_owned()
+}
+
+fn answer(value: &(impl Serialize + ?Sized)) -> Result<Answer, RpcError> {
+    to_raw_value(value).map_err(|wrong| RpcError::new(code::INTERNAL, wrong.to_string()))
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(SHOWN).collect()
+}

@@ -1,0 +1,90 @@
+//! The ladder: hashes per second of each engine on one thread, interleaved rounds, against the
+//! `scrypt` crate in the same run.
+//!
+//! `cargo run -p sl-scrypt --release --example rate [-- ROUNDS [ENGINE…]]`
+#![expect(clippy::print_stdout, reason = "an example prints its answer")]
+#![expect(clippy::disallowed_methods, reason = "the clock of this program is made here")]
+
+use std::time::{Duration, Instant};
+
+use sl_pow::{Algorithm, Prover, bench};
+use sl_scrypt::{Scrypt, candidates};
+use sl_units::{HashRate, Mono};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let rounds: usize = arguments.next().map_or(Ok(7), |text| text.parse())?;
+    let wanted: Vec<String> = arguments.collect();
+    let mut provers = Vec::new();
+    for row in Scrypt.engines().into_iter().chain(candidates()) {
+        if !(row.available)() {
+            println!("{:12} not on this CPU", row.name);
+        } else if wanted.is_empty() || wanted.iter().any(|name| name == row.name) {
+            provers.push((Prover::new((row.make)(), &Scrypt)?, Vec::new()));
+        }
+    }
+    let start = Instant::now();
+    let now = || Mono::from_start(cpu_time().unwrap_or_else(|| start.elapsed()));
+    let plan = bench::BenchPlan { rounds: 1, round: Duration::from_millis(400) };
+    let mut peer = Vec::new();
+    for _ in 0..rounds {
+        for (prover, rates) in &mut provers {
+            let figures = bench::measure(std::slice::from_mut(prover), &Scrypt, plan, now);
+            assert!(figures.verified, "{} is wrong", figures.engine);
+            rates.push(figures.hashrate.hs());
+        }
+        peer.push(scrypt_crate(&now).hs());
+    }
+    let peer = median(&mut peer);
+    println!("{:12} {:>5} {:>12} {:>8} {:>10}", "engine", "lanes", "kH/s", "ratio", "1 header");
+    println!("{:12} {:>5} {:>12.2} {:>8.2}", "scrypt crate", 1, peer / 1e3, 1.0);
+    for (prover, rates) in &mut provers {
+        let rate = median(rates);
+        let single = one(prover, &now);
+        println!(
+            "{:12} {:>5} {:>12.2} {:>8.2} {:>7} us",
+            prover.name(),
+            prover.lanes(),
+            rate / 1e3,
+            rate / peer,
+            single.as_micros()
+        );
+    }
+    Ok(())
+}
+
+/// The time for which this thread has had a CPU, by Linux's count (true to a tick of 4 ms): on a
+/// machine with other work, engines can still be compared.
+fn cpu_time() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    Some(Duration::from_nanos(text.split_whitespace().next()?.parse().ok()?))
+}
+
+fn median(rates: &mut [f64]) -> f64 {
+    rates.sort_by(f64::total_cmp);
+    rates[rates.len() / 2]
+}
+
+/// What a batch of one header takes.
+fn one(prover: &mut Prover, now: &impl Fn() -> Mono) -> Duration {
+    let header = Scrypt.vectors()[0].header;
+    let begin = now();
+    for _ in 0..1000 {
+        std::hint::black_box(prover.hash(&header));
+    }
+    now().since(begin) / 1000
+}
+
+fn scrypt_crate(now: &impl Fn() -> Mono) -> HashRate {
+    let params = scrypt::Params::new(10, 1, 1).expect("Litecoin's");
+    let header = Scrypt.vectors()[0].header;
+    let begin = now();
+    let mut hashes = 0;
+    while now().since(begin) < Duration::from_millis(400) {
+        let mut out = [0; 32];
+        scrypt::scrypt(&header, &header, &params, &mut out).expect("a lawful length");
+        std::hint::black_box(out);
+        hashes += 1;
+    }
+    HashRate::from_work(f64::from(hashes), now().since(begin))
+}

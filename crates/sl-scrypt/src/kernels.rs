@@ -1,0 +1,117 @@
+//! The engines, each a row: name, lane type, layout, and the CPU's features it is compiled for.
+
+use crate::{
+    engine::{Group, Kernel, Layout, hash_group, row},
+    lanes::{Lanes, Line},
+    soa::Soa,
+};
+#[cfg(target_arch = "x86_64")]
+use crate::{
+    rows::Rows,
+    x86::{Avx2, Avx512, Sse2},
+};
+use sl_pow::EngineRow;
+
+/// Writes a kernel. Only here the CPU's features are enabled; the generic code is inlined.
+macro_rules! kernel {
+    (
+        $(#[$doc:meta])*
+        $name:ident = $text:literal, $lanes:ty, $layout:ty, singles: $singles:literal,
+        detect: $detect:expr $(, feature: $feature:literal)?
+    ) => {
+        $(#[$doc])*
+        pub(crate) struct $name;
+
+        impl Kernel for $name {
+            type Cpu = <$lanes as Lanes>::Cpu;
+            const NAME: &'static str = $text;
+            const LANES: usize = <$layout as Layout<$lanes>>::LANES;
+            const SINGLE_UP_TO: usize = $singles;
+
+            fn detect() -> Option<Self::Cpu> {
+                $detect
+            }
+
+            fn hash(cpu: Self::Cpu, v: &mut [Line], group: &mut Group) {
+                $(#[target_feature(enable = $feature)])?
+                fn enter(cpu: <$lanes as Lanes>::Cpu, v: &mut [Line], group: &mut Group) {
+                    hash_group::<$lanes, $layout>(cpu, v, group);
+                }
+                kernel!(@call ($($feature)?) enter(cpu, v, group));
+            }
+        }
+    };
+    (@call () $call:expr) => { $call };
+    (@call ($feature:literal) $call:expr) => {
+        // SAFETY: `cpu` is only made by detecting this feature.
+        unsafe { $call }
+    };
+}
+
+kernel! {
+    /// Any CPU, one lane.
+    Portable = "portable", u32, Soa, singles: 0, detect: Some(())
+}
+
+#[cfg(target_arch = "x86_64")]
+kernel! {
+    /// Any x86-64: 128 bits, 16 registers.
+    Sse2Rows = "sse2", Sse2, Rows<3>, singles: 1, detect: Sse2::detect(), feature: "sse2"
+}
+
+#[cfg(target_arch = "x86_64")]
+kernel! {
+    /// 256 bits, 16 registers.
+    Avx2Rows = "avx2", Avx2, Rows<3>, singles: 1, detect: Avx2::detect(), feature: "avx2"
+}
+
+#[cfg(target_arch = "x86_64")]
+kernel! {
+    /// 512 bits, 32 registers, a rotation in one instruction.
+    Avx512Soa = "avx512", Avx512, Soa, singles: 1, detect: Avx512::detect(), feature: "avx512f"
+}
+
+#[cfg(target_arch = "x86_64")]
+kernel! {
+    /// A candidate: no shuffles in the rounds, but half of the words live in memory.
+    Sse2Soa = "sse2-soa", Sse2, Soa, singles: 1, detect: Sse2::detect(), feature: "sse2"
+}
+
+#[cfg(target_arch = "x86_64")]
+kernel! {
+    /// A candidate, as the one before.
+    Avx2Soa = "avx2-soa", Avx2, Soa, singles: 1, detect: Avx2::detect(), feature: "avx2"
+}
+
+#[cfg(target_arch = "x86_64")]
+kernel! {
+    /// A candidate: four streams fill 32 registers.
+    Avx512Rows = "avx512-rows", Avx512, Rows<4>, singles: 1, detect: Avx512::detect(), feature: "avx512f"
+}
+
+/// The engines of this build.
+pub(crate) fn rows() -> Vec<EngineRow> {
+    vec![
+        row::<Portable>(),
+        #[cfg(target_arch = "x86_64")]
+        row::<Sse2Rows>(),
+        #[cfg(target_arch = "x86_64")]
+        row::<Avx2Rows>(),
+        #[cfg(target_arch = "x86_64")]
+        row::<Avx512Soa>(),
+    ]
+}
+
+/// Engines that are right, and were not faster where they were measured (`NOTES.md`): the other
+/// layout for each instruction set. For the ladder and for tests; nobody mines with them.
+#[must_use]
+pub fn candidates() -> Vec<EngineRow> {
+    vec![
+        #[cfg(target_arch = "x86_64")]
+        row::<Sse2Soa>(),
+        #[cfg(target_arch = "x86_64")]
+        row::<Avx2Soa>(),
+        #[cfg(target_arch = "x86_64")]
+        row::<Avx512Rows>(),
+    ]
+}

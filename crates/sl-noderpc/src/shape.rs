@@ -27,10 +27,11 @@ pub(crate) fn bytes(name: &str, text: &str, most: usize) -> Result<Vec<u8>, Nons
 
 /// Compact target and the target it stands for: eight digits, most significant first.
 pub(crate) fn bits(name: &str, text: &str) -> Result<(Bits, Target), Nonsense> {
-    let raw = (text.len() == 8).then(|| u32::from_str_radix(text, 16).ok()).flatten();
-    let bits = Bits::from_u32(raw.ok_or_else(|| {
+    let mut raw = [0; 4];
+    hex::decode_to_slice(text, &mut raw).map_err(|_| {
         Nonsense::field(name, format!("{:?}", excerpt(text, 40)), "eight hexadecimal digits")
-    })?);
+    })?;
+    let bits = Bits::from_u32(u32::from_be_bytes(raw));
     let target = bits.target().map_err(|error| Nonsense(format!("{name}: {error}")))?;
     Ok((bits, target))
 }

@@ -199,7 +199,7 @@ mod tests {
         check("previousblockhash", json!(7), "invalid type: integer `7`, expected a string");
         check("bits", json!("00000000"), "bits: compact target 00000000 is zero");
         check("bits", json!("1e0ffff0"), "allowed is that of bits");
-        check("bits", json!("+07fffff"), "that of bits");
+        check("bits", json!("+07fffff"), "allowed is eight hexadecimal digits");
         check("coinbasevalue", json!(-1), "coinbasevalue: found -1");
         check("height", json!(1u64 << 40), "height: found 1099511627776, allowed is 0 to");
         check("mintime", json!(1u64 << 40), "mintime: found");

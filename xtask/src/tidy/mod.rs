@@ -1,5 +1,6 @@
 //! The architecture rules, as tests of the sources: what each refuses names file, line, rule and cure.
 
+mod handbook;
 mod manifests;
 mod markdown;
 mod names;
@@ -73,6 +74,7 @@ const RULES: &[(&str, Rule)] = &[
     ("crate-root", roots::roots),
     ("links", markdown::links),
     ("architecture", markdown::architecture),
+    ("handbook", handbook::handbook),
 ];
 
 /// What the rules say of a repository.

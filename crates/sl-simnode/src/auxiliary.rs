@@ -57,6 +57,12 @@ impl AuxBlocks {
         self.made.get(hash)
     }
 
+    /// How many blocks are in memory.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.made.len().max(self.current.len())
+    }
+
     fn drop_oldest(&mut self) {
         while self.order.len() > KEPT {
             if let Some(old) = self.order.pop_front() {

@@ -173,7 +173,10 @@ impl Chain {
         let mut path = vec![hash];
         let (mut at, mut at_height) = (prev, height.saturating_sub(1));
         while !self.is_active(&at, at_height) {
-            let Some(entry) = self.entries.get(&at) else { return Placed::Side };
+            let Some(entry) = self.entries.get(&at) else {
+                self.put_aside(hash);
+                return Placed::Side;
+            };
             path.push(at);
             at = entry.header.prev;
             at_height = at_height.saturating_sub(1);

@@ -18,13 +18,14 @@ use crate::{
     chain::Chain,
     offer::{Offer, first_hogex},
     template::Template,
+    validate::Pow,
     world::World,
 };
 
 pub(crate) use submit::{Known, Submitted};
 
 /// Computes the proof-of-work hash of a header.
-pub type PowHash = Arc<dyn Fn(&[u8; 80]) -> Hash256 + Send + Sync>;
+pub type PowHash = Arc<Pow>;
 
 /// Refused blocks that are remembered as invalid, and headers remembered without a body.
 const REMEMBERED: usize = 256;
@@ -165,5 +166,80 @@ impl Node {
 impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Node").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use sl_chain::coins;
+    use sl_units::{HashRate, Wall};
+
+    use super::*;
+    use crate::{
+        chain::KEPT_BLOCKS,
+        validate::{Mark, Refused},
+    };
+
+    /// A node of a coin in the easiest world, where every header has done its work.
+    fn node(ticker: &str) -> Node {
+        let start = Wall::from_secs(1_800_000_000);
+        let mut world = World::new(start, Mono::default(), 3, HashRate::from_hs(1.0));
+        world.min_hashes_per_block = 1.0;
+        let row = coins::by_ticker(ticker).expect("in the table");
+        Node::new(row, world, Arc::new(|_: &[u8; 80]| Hash256::ZERO))
+    }
+
+    #[test]
+    fn memory_is_bounded_whatever_the_height() {
+        for ticker in ["LTC", "DOGE"] {
+            let mut node = node(ticker);
+            let headers = node.row.retarget.look_back() + KEPT_BLOCKS;
+            let version = node.row.block_version(false);
+            let mut now = Mono::default();
+            for round in 0..10_000u32 {
+                now = now + Duration::from_secs(6);
+                let template = node.template(now);
+                let mut block = template.block(version, &[0x51]).expect("builds");
+                // Every tenth block has siblings, every hundredth height loses to a branch.
+                if round % 10 == 0 {
+                    for nonce in 1..4 {
+                        block.header.nonce = nonce;
+                        node.submit(block.clone(), now);
+                    }
+                }
+                block.header.nonce = 0;
+                let verdict = node.submit(block, now);
+                assert!(matches!(verdict, Submitted::Tip | Submitted::Beside), "{verdict:?}");
+                node.refuse(
+                    Hash256::from_bytes([round as u8; 32]),
+                    Refused {
+                        reason: format!("bad-version(0x{round:08x})").into(),
+                        detail: None,
+                        mark: Mark::Invalid,
+                    },
+                );
+            }
+            let (kept, bodies) = node.chain.kept();
+            assert!(kept as u64 <= headers + 128 + 1, "{ticker}: {kept} headers");
+            assert!(bodies as u64 <= KEPT_BLOCKS + 128 + 1, "{ticker}: {bodies} bodies");
+            assert!(node.offers.len() <= 4 && node.invalid.len() <= REMEMBERED);
+            assert_eq!(node.status.blocks_rejected.len(), 1);
+            assert!(node.status.height >= node.row.start_height + 9_000);
+        }
+    }
+
+    #[test]
+    fn auxiliary_blocks_are_bounded() {
+        let mut node = node("DOGE");
+        let template = node.template(Mono::default());
+        for payout in 0..2_000u32 {
+            let script = payout.to_le_bytes();
+            let build = || template.block(1, &script);
+            let made = node.aux.obtain(template.prev, &script, template.time, build);
+            assert!(made.is_some());
+        }
+        assert!(node.aux.len() <= 256);
     }
 }

@@ -1,10 +1,6 @@
 //! What stands in a node's mempool: invented transactions, and on Litecoin the extension block.
 
-use sl_chain::{
-    Transaction, TxIn, TxOut,
-    coins::{CoinRow, Role},
-    sha256d,
-};
+use sl_chain::{Transaction, TxIn, TxOut, coins::CoinRow, sha256d};
 use sl_units::Hash256;
 
 /// The transactions that a node offers for the block after a tip, and the only ones it accepts.
@@ -111,11 +107,9 @@ fn payment(row: &CoinRow, rng: &mut fastrand::Rng) -> OfferedTx {
         })
         .collect();
     let tx = Transaction { version: 2, inputs: vec![input], outputs, hogex: false, lock_time: 0 };
-    // A parent's fees are in litoshi a byte; the family's least is a hundredth of a coin.
-    let fee = match row.role {
-        Role::Parent => rng.u64(2_000..40_000),
-        Role::Auxiliary => rng.u64(1_000_000..10_000_000),
-    };
+    // At most a ten-thousandth of the reward, as large as on the coins of today.
+    let most = (row.reward_at(row.start_height).units() / 10_000).max(2_000);
+    let fee = rng.u64(1_000..most);
     OfferedTx { txid: tx.txid(), tx, fee }
 }
 
@@ -189,7 +183,7 @@ fn put_varint(out: &mut Vec<u8>, value: u64) {
 
 #[cfg(test)]
 mod tests {
-    use sl_chain::coins;
+    use sl_chain::coins::{self, Role};
 
     use super::*;
 

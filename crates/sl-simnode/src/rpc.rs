@@ -5,6 +5,8 @@ mod error;
 mod general;
 mod mining;
 mod params;
+mod submissions;
+mod templates;
 
 use std::time::Duration;
 
@@ -88,12 +90,12 @@ impl Node {
         }
         let params = Params::new(params);
         let done = match name {
-            "getblocktemplate" => return mining::getblocktemplate(self, params, now, waited),
+            "getblocktemplate" => return templates::getblocktemplate(self, params, now, waited),
             "waitfornewblock" => return mining::waitfornewblock(self, params, waited),
-            "submitblock" => mining::submitblock(self, params, now),
-            "createauxblock" => mining::createauxblock(self, params, now),
-            "submitauxblock" => mining::submitauxblock(self, params, now),
-            "getauxblock" => mining::getauxblock(self, params, now),
+            "submitblock" => submissions::submitblock(self, params, now),
+            "createauxblock" => submissions::createauxblock(self, params, now),
+            "submitauxblock" => submissions::submitauxblock(self, params, now),
+            "getauxblock" => submissions::getauxblock(self, params, now),
             "getmininginfo" => mining::getmininginfo(self, now),
             "getnetworkhashps" => mining::getnetworkhashps(self, params),
             "getbestblockhash" => answer(&self.chain.tip().to_string()),

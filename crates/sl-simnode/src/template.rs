@@ -6,7 +6,8 @@ use sl_chain::{
     Header, Transaction, TxOut,
     block::{Block, witness_commitment_script},
     coinbase::CoinbasePlan,
-    merkle,
+    coins::CoinRow,
+    merkle, sha256d,
 };
 use sl_units::{Bits, Hash256};
 
@@ -29,7 +30,19 @@ pub(crate) struct Template {
     pub(crate) coinbase_value: u64,
     /// Script that commits to the witnesses, where the chain has them.
     pub(crate) commitment: Option<Vec<u8>>,
+    /// What consensus gives to a foundation.
+    pub(crate) dev_fund: Option<TxOut>,
     pub(crate) offer: Arc<Offer>,
+}
+
+/// The foundation's part of a reward, if there is one. The real coins name its addresses in their
+/// source; here they stand for one that nobody has the key of.
+pub(crate) fn dev_fund(row: &CoinRow, height: u64) -> Option<TxOut> {
+    let (whole, miner) = (row.reward_at(height).units(), row.miner_reward_at(height).units());
+    let value = whole.checked_sub(miner).filter(|value| *value > 0)?;
+    let nobody = sha256d(b"silverlode: play development fund, nobody has the key");
+    let hash = nobody.as_bytes().get(..20)?;
+    Some(TxOut { value, script: [&[0x76, 0xa9, 0x14], hash, &[0x88, 0xac]].concat() })
 }
 
 impl Template {
@@ -53,6 +66,7 @@ impl Template {
             time: now.max(min_time),
             coinbase_value: row.miner_reward_at(height).units().saturating_add(offer.fees()),
             commitment,
+            dev_fund: dev_fund(row, height),
             offer,
         }
     }
@@ -61,6 +75,7 @@ impl Template {
     /// built, which no script of an address brings about.
     pub(crate) fn block(&self, version: u32, script: &[u8]) -> Option<Block> {
         let mut outputs = vec![TxOut { value: self.coinbase_value, script: script.to_vec() }];
+        outputs.extend(self.dev_fund.clone());
         if let Some(commitment) = &self.commitment {
             outputs.push(TxOut { value: 0, script: commitment.clone() });
         }

@@ -17,12 +17,16 @@ use sl_units::{Hash256, Target};
 use crate::{
     chain::{Chain, KEPT_BLOCKS},
     offer::{Offer, has_mweb, has_segwit},
+    template::dev_fund,
 };
 
 /// How far a header's time may be ahead of the chains' clock, in chain seconds.
 const MAX_AHEAD: u32 = 2 * 60 * 60;
 /// Base version that every coin of the table demands at its start height (BIP 65).
 const LEAST_VERSION: u32 = 4;
+
+/// Computes the proof-of-work hash of a header.
+pub(crate) type Pow = dyn Fn(&[u8; 80]) -> Hash256 + Send + Sync;
 
 /// Why a block is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +64,7 @@ pub(crate) fn check_alone(
     block: &Block,
     row: &CoinRow,
     pow_limit: Target,
-    pow: Option<&dyn Fn(&[u8; 80]) -> Hash256>,
+    pow: Option<&Pow>,
 ) -> Result<(), Refused> {
     if let Some(pow) = pow {
         check_work(block, row, pow_limit, pow).map_err(|detail| Refused {
@@ -95,7 +99,7 @@ fn check_work(
     block: &Block,
     row: &CoinRow,
     pow_limit: Target,
-    pow: &dyn Fn(&[u8; 80]) -> Hash256,
+    pow: &Pow,
 ) -> Result<(), Option<String>> {
     let header = &block.header;
     let target = match header.bits.target() {
@@ -171,7 +175,17 @@ pub(crate) fn check_in_chain(
         fees += known.fee;
     }
     let paid: u64 = coinbase.outputs.iter().map(|output| output.value).sum();
-    if paid > row.reward_at(height).units() + fees {
+    let to_fund: u64 = match &dev_fund(row, height) {
+        Some(fund) => {
+            let theirs = coinbase.outputs.iter().filter(|output| output.script == fund.script);
+            theirs.map(|output| output.value).sum()
+        }
+        None => 0,
+    };
+    // The miner may leave the fund's part out, but not take it.
+    if paid > row.reward_at(height).units().saturating_add(fees)
+        || paid - to_fund > row.miner_reward_at(height).units().saturating_add(fees)
+    {
         return refuse("bad-cb-amount", Mark::Invalid);
     }
     Ok(())

@@ -69,8 +69,7 @@ impl Node {
 
     fn check(&mut self, block: &Block, with_work: bool, now: Mono) -> Result<(), Refused> {
         let pow = Arc::clone(&self.pow);
-        let pow = with_work.then_some(&*pow as &dyn Fn(&[u8; 80]) -> Hash256);
-        check_alone(block, self.row, self.chain.pow_limit, pow)?;
+        check_alone(block, self.row, self.chain.pow_limit, with_work.then_some(&*pow))?;
         if self.invalid.contains(&block.header.prev) {
             return Err(Refused {
                 reason: "bad-prevblk".into(),
@@ -144,7 +143,7 @@ impl Node {
         }
     }
 
-    fn refuse(&mut self, hash: Hash256, refused: Refused) -> Submitted {
+    pub(super) fn refuse(&mut self, hash: Hash256, refused: Refused) -> Submitted {
         let Refused { reason, detail, mark } = refused;
         info!(
             ticker = %self.row.ticker,

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use sl_chain::{Transaction, auxpow::AuxPow, block::Block};
 use sl_units::{Bits, Hash256, NodeDifficulty};
 
-use super::{Answer, Params, RpcError, answer, code, general, mining::weight};
+use super::{Answer, Params, RpcError, answer, code, general, templates::weight};
 use crate::{
     chain::Entry,
     node::Node,

@@ -1,0 +1,131 @@
+use std::{sync::Arc, time::Duration};
+
+use sl_ports::Clock;
+use sl_work::{Outcome, Proven, Verdict};
+use tokio::{
+    sync::{mpsc, watch},
+    time::{Instant, MissedTickBehavior, interval, sleep, sleep_until},
+};
+
+use crate::{
+    GatewayStatus, SlotCounts,
+    forward::{Forward, Sent},
+    ledger::{Event, Ledger},
+};
+
+/// How often the figures are made anew.
+const SAMPLE: Duration = Duration::from_secs(1);
+/// A share that found no room at the source is tried again after this.
+const RETRY: Duration = Duration::from_millis(20);
+/// How long the source's verdicts are waited for when stopping.
+const DRAIN: Duration = Duration::from_millis(700);
+
+/// The one task that counts: it owns all counters and the way up, and waits for nobody, so that
+/// those who tell it may wait for it.
+#[derive(Debug)]
+pub(crate) struct Accounts {
+    pub(crate) events: mpsc::Receiver<Event>,
+    pub(crate) verdicts: mpsc::Receiver<Verdict>,
+    pub(crate) forward: Forward,
+    pub(crate) ledger: Ledger,
+    pub(crate) slots: watch::Receiver<(u64, u64, u64)>,
+    pub(crate) status: watch::Sender<GatewayStatus>,
+    pub(crate) clock: Clock,
+}
+
+impl Accounts {
+    /// Counts until nobody is left who could tell anything, then waits a little for the last
+    /// verdicts.
+    pub(crate) async fn run(mut self) {
+        let mut sample = interval(SAMPLE);
+        sample.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            // Cancel-safe: two receives, a tick, a sleep.
+            tokio::select! {
+                event = self.events.recv() => match event {
+                    Some(event) => self.take(event),
+                    None => break,
+                },
+                Some(verdict) = self.verdicts.recv() => self.settle(&verdict),
+                _ = sample.tick() => self.show(SAMPLE),
+                () = sleep(RETRY), if self.forward.wants_retry() => self.retry(),
+            }
+        }
+        let until = Instant::now() + DRAIN;
+        while self.forward.open() > 0 {
+            tokio::select! {
+                verdict = self.verdicts.recv() => match verdict {
+                    Some(verdict) => self.settle(&verdict),
+                    None => break,
+                },
+                () = sleep(RETRY), if self.forward.wants_retry() => self.retry(),
+                () = sleep_until(until) => break,
+            }
+        }
+        let why = "the gateway stopped before the source could say";
+        for sent in self.forward.abandon() {
+            self.ledger.settled(&sent, &Outcome::Lost { reason: why.into() });
+        }
+        self.show(Duration::ZERO);
+    }
+
+    fn take(&mut self, event: Event) {
+        let had_accepted = self.ledger.has_accepted();
+        if let Some((share, sent)) = self.ledger.take(event) {
+            self.send(share, &sent);
+        }
+        if self.ledger.has_accepted() && !had_accepted {
+            self.show(SAMPLE);
+        }
+    }
+
+    fn send(&mut self, share: Proven, sent: &Sent) {
+        let goal = share.goals_met().next().is_some();
+        let job = share.job().id.clone();
+        let up = self.forward.send(share, sent.clone());
+        if goal && up != crate::forward::Up::Sent {
+            tracing::error!(%job, worker = %sent.worker, "a share that wins a block finds no way up");
+        }
+        self.ledger.sent(sent, goal, up);
+    }
+
+    fn retry(&mut self) {
+        for sent in self.forward.retry() {
+            tracing::error!(worker = %sent.worker, "a share that wins a block finds no way up");
+            let reason = "the source is gone".into();
+            self.ledger.settled(&sent, &Outcome::Lost { reason });
+        }
+    }
+
+    fn settle(&mut self, verdict: &Verdict) {
+        let Some(sent) = self.forward.settle(verdict) else { return };
+        let differs = self.ledger.settled(&sent, &verdict.outcome);
+        let (ticket, outcome) = (verdict.ticket, &verdict.outcome);
+        match outcome {
+            Outcome::Rejected { .. } => {
+                tracing::warn!(worker = %sent.worker, %ticket, ?outcome, "the source refuses a share that was proven here");
+            }
+            _ if differs => {
+                tracing::info!(worker = %sent.worker, %ticket, ?outcome, late_for_us = sent.stale, "the source says another thing than we did");
+            }
+            _ => tracing::debug!(worker = %sent.worker, %ticket, ?outcome, "verdict"),
+        }
+    }
+
+    fn show(&mut self, age: Duration) {
+        let now = self.clock.mono();
+        self.ledger.measure(now, age);
+        let (in_use, away, capacity) = *self.slots.borrow();
+        let waiting = self.forward.open() as u64;
+        self.status.send_modify(|status| {
+            self.ledger.show(status, now);
+            status.forwarded.waiting = waiting;
+            status.slots = SlotCounts { in_use, away, capacity };
+        });
+    }
+}
+
+/// The name under which the gateway leases work.
+pub(crate) fn consumer() -> Arc<str> {
+    "gateway".into()
+}

@@ -71,9 +71,48 @@ pub(crate) fn judge(goals: &[Goal], tip: impl Fn(Ticker) -> Option<Hash256>) -> 
 #[cfg(test)]
 mod tests {
     use sl_chain::coins::by_ticker;
+    use sl_noderpc::BlockTemplate;
     use sl_units::{CoinAmount, Target};
 
     use super::*;
+    use crate::assemble::{ParentWork, Payout};
+
+    /// A job on a template whose one transaction has so many bytes.
+    fn issued(number: u64, parent: &Arc<ParentWork>) -> Arc<Issued> {
+        let payout = Payout { script: vec![0x51], tag: vec![], free: 8, roll_mask: 0 };
+        let row = by_ticker("LTC").expect("in the table");
+        let blueprint = Blueprint::assemble(row, Arc::clone(parent), vec![], &payout);
+        let blueprint = blueprint.expect("fits");
+        Arc::new(Issued { number, blueprint, epoch: 1, born: Mono::default() })
+    }
+
+    fn template(bytes: usize) -> Arc<ParentWork> {
+        let path = "/../../testdata/litecoin/regtest-e2e/gbt_433.json";
+        let text = std::fs::read_to_string(format!("{}{path}", env!("CARGO_MANIFEST_DIR")));
+        let mut template = BlockTemplate::from_json(&text.expect("testdata")).expect("as recorded");
+        template.transactions[0].data = vec![0; bytes].into();
+        Arc::new(ParentWork::new(template))
+    }
+
+    #[test]
+    fn jobs_are_kept_by_count_and_by_weight() {
+        let light = template(100);
+        let mut store = JobStore::default();
+        (0..2000).for_each(|number| store.insert(issued(number, &light)));
+        assert_eq!(store.jobs.len(), MOST);
+        assert!(store.get(1999).is_some() && store.get(2000 - MOST as u64 - 1).is_none());
+
+        // Four-megabyte templates, each of its own: the budget holds sixteen, 64 jobs stay.
+        let mut store = JobStore::default();
+        let heavy: Vec<_> = (0..4).map(|_| template(4 << 20)).collect();
+        (0..200).for_each(|number| store.insert(issued(number, &heavy[number as usize % 4])));
+        assert_eq!(store.jobs.len(), LEAST);
+
+        // On one heavy template many jobs weigh as much as one.
+        let mut store = JobStore::default();
+        (0..200).for_each(|number| store.insert(issued(number, &heavy[0])));
+        assert_eq!(store.jobs.len(), 200);
+    }
 
     fn ticker(name: &str) -> Ticker {
         by_ticker(name).expect("in the table").ticker

@@ -55,11 +55,13 @@ mod finds;
 mod jobs;
 mod nodes;
 pub mod planner;
+mod section;
 mod service;
 mod settings;
 mod status;
 mod value;
 
+pub use section::{CoinName, NodeSection, SoloSection};
 pub use service::{Solo, SoloPorts};
 pub use settings::{NodeSettings, SettingsError, SettingsErrors, SoloSettings};
 pub use status::{BlockEvent, BlockOutcome, ChainStatus, NodeState, SoloStatus};

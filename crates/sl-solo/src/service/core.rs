@@ -172,7 +172,7 @@ impl Core {
         let now = self.clock.mono();
         for action in self.planner.step(event, learned, now) {
             match action {
-                Action::Idle(why) => self.idle(why),
+                Action::Idle(why) => self.idle(&why),
                 Action::Issue(plan) => self.issue(plan),
                 Action::LeftOut { seat, why } => {
                     self.stands(seat + 1, NodeState::LeftOut(why));
@@ -190,7 +190,7 @@ impl Core {
             Ok(blueprint) => blueprint,
             Err(error) => {
                 tracing::error!(%error, "no job can be made of the nodes' templates");
-                return self.idle(format!("no job can be made of the templates: {error}").into());
+                return self.idle(&format!("no job can be made of the templates: {error}"));
             }
         };
         let issued = Arc::new(Issued { number: self.next_number, blueprint, epoch, born });
@@ -205,15 +205,15 @@ impl Core {
         self.changed = true;
     }
 
-    fn idle(&mut self, why: Arc<str>) {
+    fn idle(&mut self, why: &str) {
         let now = self.clock.mono();
         match &mut self.current {
-            Err((known, _)) if *known == why => return,
+            Err((known, _)) if **known == *why => return,
             // Idle since the first reason.
-            Err((known, _)) => *known = Arc::clone(&why),
-            Ok(_) => self.current = Err((Arc::clone(&why), now)),
+            Err((known, _)) => *known = why.into(),
+            Ok(_) => self.current = Err((why.into(), now)),
         }
-        self.end.set_idle(&why, now);
+        self.end.set_idle(why, now);
         self.send_work();
     }
 
@@ -325,15 +325,15 @@ impl Core {
     fn hand_in(&mut self, find: Find) {
         let (chain, tip) = (find.goal.chain, find.goal.tip);
         let lane = self.lanes.iter().find(|(ticker, _)| *ticker == chain);
-        let Some((_, lane)) = lane else { return };
-        if let Err(refused) = lane.try_send(find) {
-            // One find a tip is under way: a full lane is a node that answers nothing.
-            let find = refused.into_inner();
-            let why = "the blocks before it still wait for the node's answer";
-            let event = find.event(BlockOutcome::Unreachable(why.into()), &self.clock);
-            self.settled(&event, true);
-            self.finds.failed(chain, tip);
-        }
+        let Some((_, lane)) = lane else {
+            return tracing::warn!(%chain, "a block is not handed in: the source stops");
+        };
+        let Err(refused) = lane.try_send(find) else { return };
+        // One find a tip is under way: a full lane is a node that answers nothing.
+        let (find, why) = (refused.into_inner(), "the blocks before it still wait for an answer");
+        let event = find.event(BlockOutcome::Unreachable(why.into()), &self.clock);
+        self.settled(&event, true);
+        self.finds.failed(chain, tip);
     }
 
     fn settled(&mut self, event: &BlockEvent, event_lost: bool) {

@@ -1,1 +1,42 @@
 //! Settings composed of each crate's own, assembly of the services, the public builder.
+//!
+//! For: making a running program of the crates below: [`Builder::assemble`] builds every service in
+//! dependency order with ordinary constructors and typed handles, and binds nothing; [`Plan::run`]
+//! runs them. A test, or a program of one's own, passes other [`Ports`], other settings, a further
+//! algorithm.
+//!
+//! Not for: rules of mining (each crate has its own), or how anything looks.
+//!
+//! ```
+//! use sl_app::{Builder, Composition, Ports, Settings};
+//!
+//! let ports = Ports::real(Some(7), Default::default(), None);
+//! let plan = Builder::new(Settings::default(), ports)
+//!     .assemble(Composition::Up)
+//!     .expect("the defaults make a farm");
+//! let order: Vec<_> = plan.services().into_iter().map(|service| service.id).collect();
+//! assert_eq!(order.first().map(String::as_str), Some("node.ltc"));
+//! assert!(order.ends_with(&["gateway".into(), "pool.gateway".into(), "hasher".into(), "latency".into()]));
+//! ```
+#![forbid(unsafe_code)]
+
+mod assemble;
+mod blocks;
+mod control;
+mod engines;
+mod latency;
+mod plan;
+mod ports;
+mod settings;
+mod view;
+
+pub use assemble::{AssembleError, Builder, Composition};
+pub use control::{AskError, ask, door};
+pub use engines::{ALGORITHM, BenchError, EngineFigures, bench_engines, quick_rate, registry};
+pub use plan::Plan;
+pub use ports::Ports;
+pub use settings::{
+    LogSettings, LogStyle, Mode, NodeSection, PoolSettings, Settings, SimulationSettings,
+    SoloSection, check,
+};
+pub use view::View;

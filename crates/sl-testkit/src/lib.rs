@@ -1,6 +1,7 @@
 //! Shared test instruments: a scripted RPC peer, real daemons started for a test, recorded data.
 //!
-//! For: the tests of other crates, as a development dependency. The peer is a script of the test
+//! For: the tests of other crates, as a development dependency. [`contract`] is the one suite that
+//! every source of work must pass. The peer is a script of the test
 //! that uses it, and shares nothing with `sl-simnode`, so that no mistake agrees with itself.
 //!
 //! Not for: the program. Everything here may panic, as tests do.
@@ -24,6 +25,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod contract;
 mod http;
 pub mod litecoind;
 pub mod peer;

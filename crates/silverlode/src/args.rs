@@ -1,0 +1,160 @@
+//! The command line's words.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use sl_config::Setting;
+
+/// The operations suite of a Scrypt mine: Litecoin, Dogecoin and the coins merge-mined with them.
+///
+/// Without a command it is `silverlode up`: the whole farm on this machine, with simulated chains
+/// that really validate, and no money, no machine and no outside connection.
+#[derive(Parser, Debug)]
+#[command(name = "silverlode", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// Flags of every command.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct Global {
+    /// Settings file [default: ./silverlode.yaml, then ~/.config/silverlode/silverlode.yaml]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Data folder; one running silverlode a folder [default: ~/.local/state/silverlode]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// What it is for [default: educational]
+    #[arg(long, global = true, value_name = "MODE")]
+    pub(crate) mode: Option<ModeArg>,
+    /// One JSON document on standard output at the end
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// What log lines look like [default: pretty]
+    #[arg(long, global = true, value_name = "STYLE")]
+    pub(crate) log: Option<LogArg>,
+    /// Stop cleanly after so long, as in 60s, 10m or 1h
+    #[arg(long = "for", global = true, value_name = "DURATION", value_parser = duration)]
+    pub(crate) run_for: Option<Duration>,
+    /// Make every chance of the simulation the same at each run
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Say what would run, and run nothing
+    #[arg(long, global = true)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// The farm on this machine (educational unless the configuration says production)
+    Up,
+    /// This machine's CPU on a pool, own nodes or simulated chains
+    Mine(Mine),
+    /// The Stratum gateway alone
+    Gateway,
+    /// Simulated coin nodes alone
+    Node,
+    /// Hash rate of each engine on this machine, after its self-test
+    Bench(Bench),
+    /// Settings: a file to start from, a check, what holds
+    #[command(subcommand)]
+    Config(Config),
+    /// The services of this configuration as a graph, with their health if they run
+    Services,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Mine {
+    /// Pool (stratum+tcp://HOST:PORT) or own Litecoin node (http://HOST:PORT)
+    #[arg(short = 'o', long = "url", value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// Account and worker on the pool, or RPC user of the node
+    #[arg(short = 'u', long = "user", value_name = "USER")]
+    pub(crate) user: Option<String>,
+    /// Password: a plain one, or env:NAME, file:/path, credential:NAME
+    #[arg(short = 'p', long = "pass", value_name = "PASS")]
+    pub(crate) pass: Option<String>,
+    /// Where the node's blocks pay to
+    #[arg(long = "coinbase-addr", value_name = "ADDRESS")]
+    pub(crate) address: Option<String>,
+    /// Threads that hash [default: half of the cores]
+    #[arg(short = 't', long = "threads", value_name = "N")]
+    pub(crate) threads: Option<u16>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Bench {
+    /// Threads that hash [default: one for each logical CPU]
+    #[arg(short = 't', long = "threads", value_name = "N")]
+    pub(crate) threads: Option<u16>,
+    /// How long each round takes
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "500ms")]
+    pub(crate) round: Duration,
+    /// How many rounds each engine has
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) rounds: u16,
+    /// Self-test only
+    #[arg(long)]
+    pub(crate) verify: bool,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Config {
+    /// Write a settings file to start from
+    Init {
+        /// Where to [default: silverlode.yaml]
+        file: Option<PathBuf>,
+        /// Overwrite a file that is there
+        #[arg(long)]
+        force: bool,
+    },
+    /// Check the settings: all that is wrong, with file, line, column and the cure
+    Check {
+        /// The file to check, in place of --config
+        file: Option<PathBuf>,
+    },
+    /// What holds after all layers, secrets masked
+    Show {
+        /// Say for each value where it comes from
+        #[arg(long)]
+        origin: bool,
+    },
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug)]
+pub(crate) enum ModeArg {
+    Educational,
+    Production,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug)]
+pub(crate) enum LogArg {
+    Pretty,
+    Json,
+}
+
+impl ModeArg {
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Educational => "educational",
+            Self::Production => "production",
+        }
+    }
+}
+
+impl LogArg {
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Pretty => "pretty",
+            Self::Json => "json",
+        }
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    <Duration as Setting>::parse(text)
+        .map_err(|wrong| format!("{wrong}, allowed: {}", <Duration as Setting>::allowed()))
+}

@@ -1,0 +1,31 @@
+//! What each command does.
+
+mod bench;
+mod config;
+mod farm;
+mod services;
+
+use std::process::ExitCode;
+
+use crate::{
+    args::{Cli, Command},
+    failure::Failure,
+    layers::Environment,
+};
+
+/// Does what the words ask for.
+///
+/// # Errors
+/// Whatever keeps it from doing so.
+pub(crate) fn run(cli: Cli, environment: &Environment) -> Result<ExitCode, Failure> {
+    let global = &cli.global;
+    match cli.command.unwrap_or(Command::Up) {
+        Command::Up => farm::up(global, environment),
+        Command::Mine(mine) => farm::mine(&mine, global, environment),
+        Command::Gateway => farm::gateway(global, environment),
+        Command::Node => farm::node(global, environment),
+        Command::Bench(bench) => bench::run(&bench, global),
+        Command::Config(config) => config::run(config, global, environment),
+        Command::Services => services::run(global, environment),
+    }
+}

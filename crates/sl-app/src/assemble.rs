@@ -1,0 +1,472 @@
+use std::{net::SocketAddr, sync::Arc};
+
+use sl_chain::{
+    address::Address,
+    coins::{Role, Ticker},
+};
+use sl_config::SecretError;
+use sl_gateway::{Gateway, GatewayStatus};
+use sl_hasher::{Hasher, HasherStatus};
+use sl_ports::process;
+use sl_pow::{Algorithm, NameTaken, Registry};
+use sl_simnode::{NodeHandle, SimNode};
+use sl_solo::{NodeSettings, SettingsErrors, Solo, SoloPorts, SoloSettings, SoloStatus};
+use sl_stratum::Password;
+use sl_supervise::{HealthTable, PlanError, ServiceId, ServiceSpec, Supervisor};
+use sl_telemetry::HistogramSnapshot;
+use sl_units::{HashRate, Mono};
+use sl_upstream::{Pool, PoolStatus, Upstream};
+use sl_view::World;
+use sl_work::{SourceId, WorkSource};
+use thiserror::Error;
+use tokio::sync::{Mutex, mpsc, watch};
+
+use crate::{
+    BenchError, Plan, Ports, View,
+    blocks::{self, Tallies},
+    control,
+    engines::{ALGORITHM, quick_rate, registry},
+    latency::{self, Latencies},
+    settings::{Mode, NodeSection, PoolSettings, Settings, SoloSection},
+};
+
+/// Blocks found whose outcome nobody has taken yet.
+const BLOCK_EVENTS: usize = 1024;
+
+/// Which services are wanted together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Composition {
+    /// The farm on this machine.
+    Up,
+    /// This machine's engines on a source.
+    Mine,
+    /// The Stratum gateway over a source.
+    Gateway,
+    /// Simulated nodes alone.
+    Node,
+}
+
+/// Why no plan can be made.
+#[derive(Debug, Error)]
+pub enum AssembleError {
+    /// A secret leads nowhere.
+    #[error("{key}: {wrong}")]
+    Secret {
+        /// The setting.
+        key: &'static str,
+        /// What is wrong.
+        wrong: SecretError,
+    },
+    /// The nodes' settings are wrong.
+    #[error("{0}")]
+    Solo(#[from] SettingsErrors),
+    /// No engine is right on this machine.
+    #[error(transparent)]
+    Engines(#[from] BenchError),
+    /// The services cannot be ordered: a fault of this program or of its extension.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// Nothing to mine on.
+    #[error(
+        "production mode needs somewhere to mine: give -o stratum+tcp://HOST:PORT -u USER, or pool.url and \
+         pool.user, or solo.parent in the settings"
+    )]
+    NoSource,
+}
+
+impl AssembleError {
+    /// Whether the user can mend it in settings or flags.
+    #[must_use]
+    pub const fn is_settings(&self) -> bool {
+        matches!(self, Self::Secret { .. } | Self::Solo(_) | Self::NoSource)
+    }
+}
+
+/// Builds plans. What a stranger adds is registered here.
+#[derive(Debug)]
+pub struct Builder {
+    settings: Settings,
+    ports: Ports,
+    registry: Registry,
+}
+
+impl Builder {
+    /// A builder with this program's own algorithms.
+    #[must_use]
+    pub fn new(settings: Settings, ports: Ports) -> Self {
+        Self { settings, ports, registry: registry() }
+    }
+
+    /// Registers a further algorithm.
+    ///
+    /// # Errors
+    /// Its name is taken.
+    pub fn algorithm(mut self, algorithm: impl Algorithm + 'static) -> Result<Self, NameTaken> {
+        self.registry.register(algorithm)?;
+        Ok(self)
+    }
+
+    /// Builds every service of a composition, in dependency order. Binds nothing.
+    ///
+    /// # Errors
+    /// Settings that cannot be followed.
+    pub fn assemble(self, composition: Composition) -> Result<Plan, AssembleError> {
+        let mut parts = Parts::new(self);
+        match composition {
+            Composition::Node => parts.nodes()?,
+            Composition::Gateway => {
+                let source = parts.source()?;
+                parts.gateway(source);
+            }
+            Composition::Mine => {
+                let source = parts.source()?;
+                parts.hasher(source, "cpu");
+            }
+            Composition::Up => {
+                let source = parts.source()?;
+                parts.gateway(source);
+                if parts.settings.mode == Mode::Educational {
+                    // The engines come in by the door that every machine uses.
+                    let own = parts.own_gateway();
+                    parts.hasher(own, "cpu");
+                }
+            }
+        }
+        parts.latency();
+        parts.finish()
+    }
+}
+
+/// A source of work with the service behind it.
+struct Source {
+    handle: Arc<dyn WorkSource>,
+    service: ServiceId,
+}
+
+/// The services so far, and what tells of them.
+struct Parts {
+    settings: Settings,
+    ports: Ports,
+    registry: Registry,
+    specs: Vec<ServiceSpec>,
+    world: Option<World>,
+    nodes: Vec<NodeHandle>,
+    solo: Option<watch::Receiver<SoloStatus>>,
+    tallies: Option<watch::Receiver<Tallies>>,
+    gateway: Option<watch::Receiver<GatewayStatus>>,
+    latencies: Option<watch::Receiver<Latencies>>,
+    pool: Option<(String, watch::Receiver<PoolStatus>)>,
+    hasher: Option<watch::Receiver<HasherStatus>>,
+}
+
+impl Parts {
+    fn new(builder: Builder) -> Self {
+        let Builder { settings, ports, registry } = builder;
+        Self {
+            settings,
+            ports,
+            registry,
+            specs: Vec::new(),
+            world: None,
+            nodes: Vec::new(),
+            solo: None,
+            tallies: None,
+            gateway: None,
+            latencies: None,
+            pool: None,
+            hasher: None,
+        }
+    }
+
+    /// A pool if one is named, own nodes if some are, simulated ones in educational mode.
+    fn source(&mut self) -> Result<Source, AssembleError> {
+        if let Some(pool) = self.settings.pool.clone() {
+            let id = SourceId::new(&format!("pool.{}", pool.url.host()));
+            return self.upstream(id, &pool);
+        }
+        if let Some(solo) = self.settings.solo.clone() {
+            let settings = self.solo_settings(&solo)?;
+            return self.solo(settings);
+        }
+        if self.settings.mode == Mode::Production {
+            return Err(AssembleError::NoSource);
+        }
+        self.nodes()?;
+        let settings = self.simulated_solo()?;
+        self.solo(settings)
+    }
+
+    /// The simulated nodes, all of one world.
+    fn nodes(&mut self) -> Result<(), AssembleError> {
+        let simulation = self.settings.simulation.clone();
+        let clock = self.ports.clock;
+        let threads = self.settings.mine.threads_of(process::cpus());
+        let engine_rate = match simulation.engine_rate {
+            Some(rate) => rate,
+            None => quick_rate(&self.registry, threads, clock)?,
+        };
+        let seed = self.ports.randomness.rng("world").u64(..);
+        let mut world = sl_simnode::World::new(clock.wall(), clock.mono(), seed, engine_rate);
+        world.time_factor = simulation.time_factor;
+        world.min_hashes_per_block = simulation.min_hashes_per_block;
+        let claimed = simulation.claimed_rate.map_or(1.0, |claimed| scale(claimed, engine_rate));
+        self.world = Some(World {
+            time_factor: simulation.time_factor,
+            hash_scale: claimed,
+            seed: self.ports.randomness.root(),
+        });
+        let password = self.secret("simulation.rpc_password", &simulation.rpc_password)?;
+        let algorithm = self.registry.get(ALGORITHM).cloned();
+        let pow: sl_simnode::PowHash = Arc::new(move |header| {
+            algorithm.as_ref().map_or(sl_units::Hash256::ZERO, |scrypt| scrypt.hash(header))
+        });
+        for coin in simulation.coins.iter() {
+            let settings = sl_simnode::NodeSettings {
+                listen: self.node_address(*coin),
+                user: simulation.rpc_user.clone(),
+                password: password.clone(),
+            };
+            let (node, handle) = SimNode::new(coin.row(), settings, world, clock, pow.clone());
+            self.nodes.push(handle);
+            self.specs.push(node.spec());
+        }
+        Ok(())
+    }
+
+    /// The node RPC of a coin: the first coin of the list has the first port.
+    fn node_address(&self, coin: Ticker) -> SocketAddr {
+        let simulation = &self.settings.simulation;
+        let at = simulation.coins.iter().position(|other| *other == coin).unwrap_or(0) as u16;
+        ([127, 0, 0, 1], simulation.rpc_port.saturating_add(at)).into()
+    }
+
+    fn simulated_solo(&self) -> Result<SoloSettings, AssembleError> {
+        let simulation = &self.settings.simulation;
+        let password = self.secret("simulation.rpc_password", &simulation.rpc_password)?;
+        let node = |coin: Ticker| NodeSettings {
+            coin,
+            url: format!("http://{}", self.node_address(coin)),
+            user: simulation.rpc_user.clone(),
+            password: password.clone(),
+            address: Address::example(coin.row()).to_string(),
+        };
+        let parent = simulation.coins.iter().copied().find(|coin| coin.row().role == Role::Parent);
+        let auxiliaries =
+            simulation.coins.iter().copied().filter(|coin| coin.row().role == Role::Auxiliary);
+        let Some(parent) = parent else { return Err(AssembleError::NoSource) };
+        let mut settings = SoloSettings::new(node(parent), auxiliaries.map(node).collect());
+        settings.simulated = true;
+        Ok(settings)
+    }
+
+    fn solo_settings(&self, solo: &SoloSection) -> Result<SoloSettings, AssembleError> {
+        let node = |section: &NodeSection| {
+            Ok::<_, AssembleError>(NodeSettings {
+                coin: section.coin,
+                url: section.url.clone(),
+                user: section.user.clone(),
+                password: self.secret("solo … password", &section.password)?,
+                address: section.address.clone(),
+            })
+        };
+        let auxiliaries = solo.auxiliaries.iter().map(node).collect::<Result<_, _>>()?;
+        let mut settings = SoloSettings::new(node(&solo.parent)?, auxiliaries);
+        settings.tag.clone_from(&solo.tag);
+        settings.dust_delay = solo.dust_delay;
+        settings.refresh = solo.refresh;
+        settings.tip_poll = solo.tip_poll;
+        settings.simulated = self.settings.mode == Mode::Educational;
+        Ok(settings)
+    }
+
+    fn solo(&mut self, settings: SoloSettings) -> Result<Source, AssembleError> {
+        let (events, found) = mpsc::channel(BLOCK_EVENTS);
+        let (tallies_in, tallies) = watch::channel(Tallies::new());
+        let ports = SoloPorts {
+            clock: self.ports.clock,
+            http: self.ports.http.clone(),
+            randomness: self.ports.randomness.clone(),
+        };
+        let solo = Solo::build(settings, ports, events)?;
+        let found = Arc::new(Mutex::new(found));
+        // The teller starts first and stops last, so that no block goes untold.
+        self.specs.push(ServiceSpec::new(
+            "blocks",
+            "what becomes of the blocks found",
+            move |ctx| {
+                let (found, tallies) = (found.clone(), tallies_in.clone());
+                async move { blocks::tally(&mut *found.lock().await, &tallies, ctx).await }
+            },
+        ));
+        let service = solo.service.id().clone();
+        let nodes: Vec<ServiceId> =
+            self.nodes.iter().map(|node| node_service(node.ticker())).collect();
+        self.specs.push(solo.service.after_all(nodes).after("blocks"));
+        self.solo = Some(solo.status);
+        self.tallies = Some(tallies);
+        Ok(Source { handle: Arc::new(solo.source), service })
+    }
+
+    fn upstream(&mut self, id: SourceId, pool: &PoolSettings) -> Result<Source, AssembleError> {
+        let password = Password::new(self.secret("pool.password", &pool.password)?);
+        let pool =
+            Pool { id, endpoint: pool.url.clone(), user: pool.user.as_str().into(), password };
+        Ok(self.connect(pool, None))
+    }
+
+    fn connect(&mut self, pool: Pool, after: Option<ServiceId>) -> Source {
+        let service: ServiceId = pool.id.to_string().into();
+        let url = pool.endpoint.to_string();
+        let rng = self.ports.randomness.rng(&service);
+        let upstream = Upstream::new(pool, self.ports.clock, rng);
+        let handle = Arc::new(upstream.source());
+        self.pool = Some((url.clone(), upstream.status()));
+        let description = format!("work from {url}");
+        let spec =
+            ServiceSpec::new(service.clone(), description, move |ctx| upstream.clone().run(ctx));
+        self.specs.push(spec.after_all(after).optional());
+        Source { handle, service }
+    }
+
+    /// This machine's engines as a machine of the gateway.
+    fn own_gateway(&mut self) -> Source {
+        let listen = self.settings.gateway.listen;
+        let host =
+            if listen.ip().is_unspecified() { "127.0.0.1".into() } else { listen.ip().to_string() };
+        let address = if listen.is_ipv6() {
+            format!("[{host}]:{}", listen.port())
+        } else {
+            format!("{host}:{}", listen.port())
+        };
+        let pool = Pool {
+            id: SourceId::new("pool.gateway"),
+            endpoint: address.parse().expect("a socket address is an endpoint"),
+            user: "cpu".into(),
+            password: Password::new("x".into()),
+        };
+        let source = self.connect(pool, Some("gateway".into()));
+        // The way to our own gateway is no pool above.
+        self.pool = None;
+        source
+    }
+
+    fn gateway(&mut self, source: Source) {
+        let mut settings = self.settings.gateway.clone();
+        if self.settings.mode == Mode::Educational
+            && settings == sl_gateway::GatewaySettings::default()
+        {
+            // A CPU shows its work in seconds, not in minutes.
+            settings.shares_per_minute = EDUCATIONAL_SHARES_PER_MINUTE;
+        }
+        let rng = self.ports.randomness.rng("gateway");
+        let gateway = Gateway::new(
+            settings,
+            source.handle,
+            self.registry.clone(),
+            ALGORITHM,
+            self.ports.clock,
+            rng,
+        );
+        self.gateway = Some(gateway.status());
+        let spec = ServiceSpec::new("gateway", "Stratum server for machines", move |ctx| {
+            gateway.clone().run(ctx)
+        });
+        self.specs.push(spec.after(source.service));
+    }
+
+    fn hasher(&mut self, source: Source, worker: &str) {
+        let hasher = Hasher::new(
+            self.settings.mine.clone(),
+            ALGORITHM,
+            self.registry.clone(),
+            source.handle,
+            worker.into(),
+            self.ports.clock,
+        );
+        self.hasher = Some(hasher.status());
+        let spec = ServiceSpec::new("hasher", "this machine's engines", move |ctx| {
+            hasher.clone().run(ctx)
+        });
+        self.specs.push(spec.after(source.service));
+    }
+
+    /// Measures new tip to machine, where both ends are here.
+    fn latency(&mut self) {
+        let Some(gateway) = &self.gateway else { return };
+        if self.nodes.is_empty() {
+            return;
+        }
+        let (figures_in, figures) = watch::channel(HistogramSnapshot::default());
+        let (nodes, gateway) = (self.nodes.clone(), gateway.clone());
+        self.latencies = Some(figures);
+        let spec = ServiceSpec::new("latency", "measures new tip to machine", move |ctx| {
+            latency::measure(nodes.clone(), gateway.clone(), figures_in.clone(), ctx)
+        });
+        self.specs.push(spec.after("gateway").optional());
+    }
+
+    fn finish(self) -> Result<Plan, AssembleError> {
+        let Self { ports, mut specs, .. } = self;
+        let view = |health: HealthTable| View {
+            clock: ports.clock,
+            mode: match self.settings.mode {
+                Mode::Educational => sl_view::Mode::Educational,
+                Mode::Production => sl_view::Mode::Production,
+            },
+            world: self.world.clone(),
+            health,
+            solo: self.solo.clone(),
+            tallies: self.tallies.clone(),
+            gateway: self.gateway.clone(),
+            latencies: self.latencies.clone(),
+            pool: self.pool.clone(),
+            hasher: self.hasher.clone(),
+        };
+        // The door shows the health of all, itself included, so it gets the table afterwards.
+        let (door_in, door) = watch::channel(None::<View>);
+        if let Some(data) = ports.data.clone() {
+            let spec = ServiceSpec::new(
+                "control",
+                "tells the state at the door in the data folder",
+                move |ctx| {
+                    let (data, door) = (data.clone(), door.clone());
+                    async move {
+                        let view = door.borrow().clone();
+                        match view {
+                            Some(view) => control::serve(data, view, ctx).await,
+                            None => Err("the view is not there before the start".into()),
+                        }
+                    }
+                },
+            );
+            specs.push(spec.optional());
+        }
+        let rng = ports.randomness.rng("supervisor");
+        let supervisor =
+            Supervisor::new(specs, rng)?.counting_from(ports.clock.instant_of(Mono::default()));
+        let view = view(supervisor.health());
+        door_in.send_replace(Some(view.clone()));
+        Ok(Plan { supervisor, view })
+    }
+
+    fn secret(
+        &self,
+        key: &'static str,
+        secret: &sl_config::Secret,
+    ) -> Result<String, AssembleError> {
+        let plain =
+            self.ports.resolve(secret).map_err(|wrong| AssembleError::Secret { key, wrong })?;
+        Ok(plain.expose().to_owned())
+    }
+}
+
+/// Shares a minute of a machine in educational mode: one a second is a pleasure to watch.
+const EDUCATIONAL_SHARES_PER_MINUTE: f64 = 60.0;
+
+fn node_service(coin: Ticker) -> ServiceId {
+    format!("node.{}", coin.as_str().to_lowercase()).into()
+}
+
+fn scale(claimed: HashRate, real: HashRate) -> f64 {
+    if real.hs() > 0.0 { claimed.hs() / real.hs() } else { 1.0 }
+}

@@ -1,0 +1,219 @@
+//! The settings of the whole, composed of each crate's own section.
+
+use std::time::Duration;
+
+use sl_chain::{
+    address::Address,
+    coins::{self, Ticker},
+};
+use sl_config::{Check, Secret, Wrong};
+use sl_gateway::GatewaySettings;
+use sl_hasher::HasherSettings;
+use sl_units::HashRate;
+use sl_upstream::Endpoint;
+
+sl_config::setting_enum! {
+    /// What the program is for.
+    pub enum Mode {
+        /// Simulated chains, no money, no outside connection.
+        Educational = "educational",
+        /// Real pools and nodes.
+        Production = "production",
+    }
+}
+
+sl_config::setting_enum! {
+    /// What log lines look like.
+    pub enum LogStyle {
+        /// For people.
+        Pretty = "pretty",
+        /// One JSON object a line.
+        Json = "json",
+    }
+}
+
+sl_config::setting_from_str! {
+    /// A coin of the coin table.
+    pub struct Coin => Ticker, "a coin of the table: LTC, DOGE, BELLS, PEP, LKY, JKC, DINGO, SHIC, CRC, TRMP";
+}
+
+sl_config::setting_from_str! {
+    /// A hash rate with its unit.
+    pub struct Rate => HashRate, "a number with H/s, kH/s, MH/s, GH/s, TH/s or PH/s, as in 9.5 GH/s";
+}
+
+sl_config::setting_from_str! {
+    /// A pool's address.
+    pub struct PoolAddress => Endpoint, "stratum+tcp://HOST:PORT";
+}
+
+sl_config::settings! {
+    /// The operations suite of a Scrypt mine.
+    pub struct Settings {
+        /// Whether all is simulated on this machine, or real.
+        restart mode: Mode = "educational",
+        /// Log lines, on standard error.
+        section log: LogSettings,
+        /// The simulated world of educational mode.
+        section simulation: SimulationSettings,
+        /// The Stratum server for machines.
+        section gateway: GatewaySettings,
+        /// This machine's own engines.
+        section mine: HasherSettings,
+        /// A pool to work for.
+        optional pool: PoolSettings,
+        /// Own coin nodes to mine on.
+        optional solo: SoloSection,
+    }
+}
+
+sl_config::settings! {
+    /// Log lines, on standard error.
+    pub struct LogSettings {
+        /// What they look like.
+        restart style: LogStyle = "pretty",
+        /// The least that is logged: error, warn, info, debug or trace; also by part, as in
+        /// info,sl_solo=debug.
+        restart level: String = "info",
+    }
+}
+
+sl_config::settings! {
+    /// The simulated world of educational mode.
+    pub struct SimulationSettings {
+        /// How many times faster the chains' clock runs than the wall clock.
+        restart time_factor: f64 = 25 in 0.01..=100000,
+        /// The chains that are simulated; the parent is LTC.
+        restart coins: Vec<Coin> = "LTC,DOGE,BELLS,PEP,LKY,JKC,DINGO,SHIC,CRC,TRMP",
+        /// Hash rate that the first blocks are made for; none measures this machine's at the start.
+        restart engine_rate: Option<Rate>,
+        /// Least expected hashes of a block, the pow limit of every simulated chain.
+        restart min_hashes_per_block: f64 = 4096 in 1..=1e15,
+        /// Hash rate to be shown for the real one; none shows the real one.
+        restart claimed_rate: Option<Rate>,
+        /// The port of the first coin's node; each further coin has the next.
+        restart rpc_port: u16 = 19400 in 1024..=65000,
+        /// User of the nodes' RPC.
+        restart rpc_user: String = "silverlode",
+        /// Password of the nodes' RPC.
+        restart rpc_password: Secret = "simulated",
+    }
+}
+
+sl_config::settings! {
+    /// A pool to work for.
+    pub struct PoolSettings without Default {
+        /// Its address.
+        restart url: PoolAddress,
+        /// Account and worker, as the pool wants them.
+        restart user: String,
+        /// Password; most pools read none.
+        restart password: Secret = "x",
+    }
+}
+
+sl_config::settings! {
+    /// Own coin nodes to mine on: a parent, and any number of auxiliary chains merge-mined with it.
+    pub struct SoloSection without Default {
+        /// The node whose headers are hashed.
+        section parent: NodeSection,
+        /// The nodes that are merge-mined, the more important first.
+        list auxiliaries: NodeSection,
+        /// A text in the coinbase that names the miner, at most 28 bytes.
+        restart tag: String = "/silverlode/",
+        /// How long new tips of little value wait, to go out together.
+        restart dust_delay: Duration = "500ms" in "0s"..="10s",
+        /// How often templates are asked for anew while the tip stands.
+        restart refresh: Duration = "30s" in "1s"..="10m",
+        /// How often a node that cannot wait for a new tip is asked for it.
+        restart tip_poll: Duration = "100ms" in "10ms"..="10s",
+    }
+}
+
+sl_config::settings! {
+    /// A coin node.
+    pub struct NodeSection without Default {
+        /// The coin it is a node of.
+        restart coin: Coin,
+        /// Where its RPC listens.
+        restart url: String,
+        /// User of its RPC.
+        restart user: String,
+        /// Password of its RPC.
+        restart password: Secret,
+        /// Where the coin's rewards go.
+        restart address: String,
+    }
+}
+
+/// What no single setting can know: rules of production mode, values that exclude each other.
+pub fn check(settings: &Settings, check: &mut Check<'_>) {
+    let coins = &settings.simulation.coins;
+    if !coins.iter().any(|coin| coin.row().role == coins::Role::Parent) {
+        let wrong = Wrong::value("no parent chain is among the coins, allowed: a list with LTC");
+        check.refuse("simulation.coins", wrong.hint("add LTC"));
+    }
+    for (at, coin) in coins.iter().enumerate() {
+        if coins.iter().take(at).any(|earlier| earlier == coin) {
+            check.refuse("simulation.coins", Wrong::value(format!("{coin} stands there twice")));
+        }
+    }
+    for (key, node) in nodes(settings) {
+        if let Err(wrong) = Address::parse(&node.address, node.coin.row()) {
+            check.refuse(&format!("{key}.address"), Wrong::value(wrong.to_string()));
+        }
+    }
+    if settings.mode == Mode::Production {
+        production(settings, check);
+    }
+}
+
+/// All nodes of the settings with their keys.
+fn nodes(settings: &Settings) -> impl Iterator<Item = (String, &NodeSection)> {
+    settings.solo.iter().flat_map(|solo| {
+        let auxiliaries = solo.auxiliaries.iter().enumerate();
+        std::iter::once(("solo.parent".to_owned(), &solo.parent))
+            .chain(auxiliaries.map(|(at, node)| (format!("solo.auxiliaries[{at}]"), node)))
+    })
+}
+
+fn production(settings: &Settings, check: &mut Check<'_>) {
+    if settings.pool.is_none() && settings.solo.is_none() {
+        let wrong = Wrong::value("production mode needs somewhere to mine");
+        check.refuse(
+            "mode",
+            wrong.hint("give a pool (pool.url, pool.user) or own nodes (solo.parent)"),
+        );
+    }
+    if let Some(pool) = &settings.pool {
+        // "x" and the like are no secrets: pools read them as nothing.
+        let plain = |text: &str| text.len() > 1 && !text.contains('=');
+        if let Secret::Inline(text) = &pool.password
+            && plain(text.expose())
+        {
+            refuse_inline(check, "pool.password");
+        }
+    }
+    for (key, node) in nodes(settings) {
+        if node.password.is_inline() {
+            refuse_inline(check, &format!("{key}.password"));
+        }
+        if let Ok(address) = Address::parse(&node.address, node.coin.row())
+            && address.is_example()
+        {
+            let wrong = Wrong::value(format!(
+                "{} is the example address, whose key nobody has",
+                node.address
+            ));
+            check.refuse(
+                &format!("{key}.address"),
+                wrong.hint("give an address of your own wallet"),
+            );
+        }
+    }
+}
+
+fn refuse_inline(check: &mut Check<'_>, key: &str) {
+    let wrong = Wrong::value("production mode takes no secret in plain text");
+    check.refuse(key, wrong.hint("refer to it: env:NAME, file:/path or credential:NAME"));
+}

@@ -1,0 +1,206 @@
+//! The state tree, filled from what each service tells of itself.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use sl_gateway::{GatewayStatus, LatencyFigures};
+use sl_hasher::HasherStatus;
+use sl_ports::{Clock, process::ProcessFigures};
+use sl_solo::SoloStatus;
+use sl_supervise::{Class, HealthTable};
+use sl_units::Mono;
+use sl_upstream::{PoolState, PoolStatus};
+use sl_view::{
+    Chain, Gateway, Latency, Machines, Mode, Pool, Process, Service, Shares, State, Summary, World,
+};
+use tokio::sync::watch;
+
+use crate::{blocks::Tallies, latency::Latencies};
+
+/// Tells the state at any instant. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct View {
+    pub(crate) clock: Clock,
+    pub(crate) mode: Mode,
+    pub(crate) world: Option<World>,
+    pub(crate) health: HealthTable,
+    pub(crate) solo: Option<watch::Receiver<SoloStatus>>,
+    pub(crate) tallies: Option<watch::Receiver<Tallies>>,
+    pub(crate) gateway: Option<watch::Receiver<GatewayStatus>>,
+    pub(crate) latencies: Option<watch::Receiver<Latencies>>,
+    pub(crate) pool: Option<(String, watch::Receiver<PoolStatus>)>,
+    pub(crate) hasher: Option<watch::Receiver<HasherStatus>>,
+}
+
+impl View {
+    /// All figures of this instant.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        let mut summary = Summary::empty(self.mode);
+        let now = self.clock.mono();
+        summary.uptime_s = now.since_start().as_secs_f64();
+        summary.world.clone_from(&self.world);
+        let scale = self.world.as_ref().map_or(1.0, |world| world.hash_scale);
+        if let Some(hasher) = &self.hasher {
+            let hasher = hasher.borrow();
+            summary.hashrate_hs = (hasher.hashes > 0).then(|| hasher.hashrate.hs() * scale);
+            summary.engine = (!hasher.engine.is_empty()).then(|| hasher.engine.to_owned());
+            summary.shares = own_shares(&hasher);
+        }
+        if let Some(gateway) = &self.gateway {
+            let gateway = gateway.borrow();
+            summary.shares = gateway_shares(&gateway);
+            summary.machines = Machines { online: gateway.connections, total: gateway.connections };
+            summary.gateway = Some(self.gateway(&gateway));
+        }
+        if let Some((url, pool)) = &self.pool {
+            summary.pool = Some(as_pool(url, &pool.borrow()));
+        }
+        if let Some(solo) = &self.solo {
+            summary.chains = self.chains(&solo.borrow(), scale);
+        }
+        let rows = self.health.rows();
+        summary.services =
+            rows.iter().map(|row| (row.id.to_string(), row.state.word().to_owned())).collect();
+        let ProcessFigures { rss_bytes, cpu_time_s, open_files, .. } = ProcessFigures::now();
+        summary.process = Process {
+            memory_bytes: rss_bytes,
+            cpu_s: cpu_time_s,
+            open_files: open_files.map(u64::from),
+        };
+        summary
+    }
+
+    /// The figures and the graph of services.
+    #[must_use]
+    pub fn state(&self) -> State {
+        State {
+            pid: std::process::id(),
+            summary: self.summary(),
+            services: services(&self.health, self.clock.mono()),
+        }
+    }
+
+    fn chains(&self, solo: &SoloStatus, scale: f64) -> BTreeMap<String, Chain> {
+        let tallies =
+            self.tallies.as_ref().map(|tallies| tallies.borrow().clone()).unwrap_or_default();
+        let chain = |chain: &sl_solo::ChainStatus| {
+            let tally = tallies.get(&chain.chain).copied().unwrap_or_default();
+            let node = match &chain.node {
+                sl_solo::NodeState::Ok => "ok".to_owned(),
+                sl_solo::NodeState::Connecting => "connecting".to_owned(),
+                fault => fault.fault().map_or_else(String::new, ToString::to_string),
+            };
+            let told = Chain {
+                height: chain.height,
+                difficulty: chain.difficulty.map(|difficulty| difficulty.get() * scale),
+                node,
+                blocks_found: chain.blocks_found,
+                blocks_accepted: chain.blocks_accepted,
+                blocks_rejected: chain.blocks_rejected,
+                blocks_spare: chain.spare,
+                blocks_below_parent: tally.below_parent,
+                coins: tally.coins.as_coins(),
+                last_error: chain.last_error.as_ref().map(ToString::to_string),
+            };
+            (chain.chain.to_string(), told)
+        };
+        solo.chains.iter().map(chain).collect()
+    }
+
+    fn gateway(&self, gateway: &GatewayStatus) -> Gateway {
+        Gateway {
+            listen: gateway.listen.map(|listen| listen.to_string()),
+            connections: gateway.connections,
+            shares_per_s: gateway.shares_per_s,
+            job_latency: as_latency(&gateway.job_latency),
+            tip_latency: self.latencies.as_ref().map(|latencies| {
+                let figures = latencies.borrow().clone();
+                Latency {
+                    count: figures.count,
+                    p50_ms: figures.p50_ms,
+                    p99_ms: figures.p99_ms,
+                    max_ms: figures.max_ms,
+                }
+            }),
+        }
+    }
+}
+
+/// The rows of the table of health.
+pub(crate) fn services(health: &HealthTable, now: Mono) -> Vec<Service> {
+    let row = |row: sl_supervise::ServiceHealth| Service {
+        id: row.id.to_string(),
+        description: row.description,
+        class: match row.class {
+            Class::Critical => "critical".into(),
+            Class::Optional => "optional".into(),
+        },
+        after: row.after.iter().map(ToString::to_string).collect(),
+        state: Some(row.state.word().to_owned()),
+        detail: row.state.detail().map(ToOwned::to_owned),
+        restarts: row.restarts,
+        for_s: Some(now.since(row.since).as_secs_f64()),
+    };
+    health.rows().into_iter().map(row).collect()
+}
+
+fn own_shares(hasher: &HasherStatus) -> Shares {
+    let mut shares = Shares::default();
+    for lease in &hasher.leases {
+        shares.accepted += lease.accepted;
+        shares.stale += lease.stale;
+        shares.rejected += lease.rejected;
+        if lease.rejected > 0 {
+            let reason = lease.last_refusal.clone().unwrap_or_else(|| "no reason given".into());
+            *shares.rejected_by_reason.entry(reason).or_default() += lease.rejected;
+        }
+    }
+    shares
+}
+
+fn as_pool(url: &str, status: &PoolStatus) -> Pool {
+    Pool {
+        url: url.to_owned(),
+        connected: matches!(status.state, PoolState::Working { .. }),
+        difficulty: status.difficulty.map(sl_units::ShareDifficulty::get),
+        accepted: status.accepted,
+        rejected: status.rejected,
+        stale: status.stale,
+        lost: status.lost,
+        last_error: status.last_error.as_ref().map(ToString::to_string),
+    }
+}
+
+fn as_latency(figures: &LatencyFigures) -> Latency {
+    let ms = |duration: Duration| (figures.count > 0).then(|| duration.as_secs_f64() * 1000.0);
+    Latency {
+        count: figures.count,
+        p50_ms: ms(figures.p50),
+        p99_ms: ms(figures.p99),
+        max_ms: ms(figures.max),
+    }
+}
+
+fn gateway_shares(gateway: &GatewayStatus) -> Shares {
+    let counts = &gateway.shares;
+    let by_reason = [
+        ("unknown job", counts.unknown_job),
+        ("duplicate", counts.duplicate),
+        ("low difficulty", counts.low_difficulty),
+        ("unauthorised worker", counts.unauthorized),
+        ("not subscribed", counts.not_subscribed),
+        ("ntime out of range", counts.ntime),
+        ("malformed", counts.malformed),
+        ("busy", counts.busy),
+    ];
+    Shares {
+        accepted: counts.accepted,
+        rejected: counts.rejected(),
+        stale: counts.stale,
+        rejected_by_reason: by_reason
+            .into_iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(reason, count)| (reason.to_owned(), count))
+            .collect(),
+    }
+}

@@ -1,0 +1,83 @@
+use sl_app::{Builder, Composition, Ports, Settings, check};
+use sl_config::{Layers, declaration_faults, load};
+
+#[test]
+fn the_declaration_is_sound() {
+    assert_eq!(declaration_faults::<Settings>(), Vec::<String>::new());
+}
+
+fn refused(yaml: &str) -> Vec<String> {
+    let loaded = load(Layers::new().file("silverlode.yaml", yaml)).expect("YAML");
+    match loaded.read_with::<Settings>(check) {
+        Ok(_) => Vec::new(),
+        Err(problems) => problems
+            .list()
+            .iter()
+            .map(|problem| format!("{} {}: {}", problem.line, problem.key, problem.message))
+            .collect(),
+    }
+}
+
+#[test]
+fn production_refuses_what_is_only_for_learning() {
+    let example = sl_chain::address::Address::example(
+        sl_chain::coins::by_ticker("LTC").expect("in the table"),
+    );
+    let yaml = format!(
+        "mode: production
+solo:
+  parent:
+    coin: LTC
+    url: http://127.0.0.1:9332
+    user: rpc
+    password: in plain sight
+    address: {example}
+  auxiliaries:
+    - coin: DOGE
+      url: http://127.0.0.1:22555
+      user: rpc
+      password: env:DOGE_PASSWORD
+      address: DBXu2kgc3xtvCUWFcxFE3r9hEYgmuaaCyX
+"
+    );
+    let problems = refused(&yaml);
+    assert_eq!(problems.len(), 3, "{problems:#?}");
+    assert!(problems.iter().any(|problem| {
+        problem.starts_with("7 solo.parent.password: production mode takes no secret")
+    }));
+    assert!(problems.iter().any(|problem| problem.starts_with("8 solo.parent.address: ")
+        && problem.contains("example address")));
+    assert!(problems.iter().any(|problem| problem.starts_with("14 solo.auxiliaries[0].address: ")
+        && problem.contains("checksum")));
+    assert_eq!(refused("mode: production\n").len(), 1, "production needs somewhere to mine");
+    assert_eq!(refused("mode: educational\n"), Vec::<String>::new());
+}
+
+#[test]
+fn coins_without_a_parent_are_refused() {
+    let problems = refused("simulation:\n  coins: [DOGE, DOGE]\n");
+    assert_eq!(problems.len(), 2, "{problems:#?}");
+}
+
+#[test]
+fn the_graph_is_in_the_order_of_start() {
+    let ports = Ports::real(Some(7), Default::default(), None);
+    let plan = Builder::new(Settings::default(), ports).assemble(Composition::Up).expect("a plan");
+    let services = plan.services();
+    for (at, service) in services.iter().enumerate() {
+        assert_eq!(service.state, None, "nothing runs");
+        for earlier in &service.after {
+            assert!(
+                services.iter().take(at).any(|other| other.id == *earlier),
+                "{} starts after {earlier}",
+                service.id
+            );
+        }
+    }
+    let ids: Vec<&str> = services.iter().map(|service| service.id.as_str()).collect();
+    for id in
+        ["node.ltc", "node.trmp", "blocks", "solo", "gateway", "pool.gateway", "hasher", "latency"]
+    {
+        assert!(ids.contains(&id), "{id} in {ids:?}");
+    }
+}

@@ -92,3 +92,109 @@ impl Forward {
         self.tickets.drain().map(|(_, sent)| sent).chain(waiting).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+    use sl_pow::{Algorithm, EngineRow, HEADER_LEN, Prover, ScalarEngine, Vector};
+    use sl_units::{Bits, CoinAmount, Hash256, Mono, Target};
+    use sl_work::{
+        Ask, Claim, CoinbaseTemplate, Goal, HeaderTemplate, Job, JobId, NtimeRange, Outcome,
+        SourceId, WorkSource, source, verify,
+    };
+
+    use super::*;
+
+    /// Every hash is zero, and meets whatever target there is.
+    #[derive(Clone, Copy)]
+    struct Zero;
+
+    static VECTORS: [Vector; 1] =
+        [Vector { name: "zeros", header: [0; HEADER_LEN], hash: Hash256::ZERO }];
+
+    impl Algorithm for Zero {
+        fn name(&self) -> &'static str {
+            "zero"
+        }
+        fn hash(&self, _: &[u8; HEADER_LEN]) -> Hash256 {
+            Hash256::ZERO
+        }
+        fn vectors(&self) -> &'static [Vector] {
+            &VECTORS
+        }
+        fn engines(&self) -> Vec<EngineRow> {
+            Vec::new()
+        }
+    }
+
+    fn share(goal: bool) -> Proven {
+        let goal = goal.then(|| Goal {
+            chain: "LTC".parse().expect("of the table"),
+            height: 1,
+            tip: Hash256::ZERO,
+            target: Target::MAX,
+            reward: CoinAmount::default(),
+            weight: None,
+        });
+        let job = Arc::new(Job {
+            id: JobId { source: SourceId::new("test"), sequence: 1 },
+            epoch: 1,
+            born: Mono::default(),
+            header: HeaderTemplate {
+                version: 1,
+                roll_mask: 0,
+                prev: Hash256::ZERO,
+                bits: Bits::from_u32(0x207f_ffff),
+                ntime: NtimeRange { earliest: 0, start: 0, latest: 0 },
+            },
+            coinbase: CoinbaseTemplate { prefix: Bytes::new(), free: 0, suffix: Bytes::new() },
+            branch: Vec::new(),
+            wanted: Target::MAX,
+            goals: goal.into_iter().collect(),
+        });
+        let claim = Claim::new(job, Vec::new(), 1, 0, 0).expect("well-formed");
+        let mut prover = Prover::new(Box::new(ScalarEngine::new(Zero)), &Zero).expect("right");
+        let hashed = prover.hash(claim.header());
+        verify(claim, &hashed, Target::MAX).expect("zero meets it")
+    }
+
+    #[tokio::test]
+    async fn a_block_waits_for_room_and_an_ordinary_share_does_not() {
+        let (handle, mut end) = source(SourceId::new("test"));
+        end.set_widest(8);
+        let mut lease = handle.lease(Ask { free: 8, consumer: "test".into() }).expect("wide");
+        let mut forward = Forward::new(lease.submitter.clone());
+        let sent = || Sent { worker: "rig".into(), stale: false };
+        let (ordinary, block) = (share(false), share(true));
+        let mut up = 0;
+        while forward.send(ordinary.clone(), sent()) == Up::Sent {
+            up += 1;
+        }
+        assert_eq!(forward.send(ordinary, sent()), Up::NoRoom);
+        assert_eq!(forward.send(block.clone(), sent()), Up::Sent);
+        assert!(forward.wants_retry() && forward.retry().is_empty() && forward.wants_retry());
+        assert_eq!(forward.open(), up + 1);
+
+        // One verdict makes room for one share.
+        let pending = end.intake.next().await.expect("the first");
+        pending.settle(Outcome::Accepted { credited: Vec::new(), missed: Vec::new() });
+        let verdict = lease.verdicts.recv().await.expect("its verdict");
+        assert!(forward.settle(&verdict).is_some() && forward.settle(&verdict).is_none());
+        assert!(forward.retry().is_empty() && !forward.wants_retry());
+        let pending = end.intake.next().await.expect("the block, before all others");
+        assert_eq!(pending.share().goals_met().count(), 1);
+
+        // A source that is gone loses what waits, by name.
+        assert_eq!(forward.send(block.clone(), sent()), Up::Sent);
+        drop((pending, end));
+        while let Ok(verdict) = lease.verdicts.try_recv() {
+            assert!(matches!(verdict.outcome, Outcome::Lost { .. }));
+            assert!(forward.settle(&verdict).is_some());
+        }
+        assert_eq!((forward.retry().len(), forward.open()), (1, 0));
+        assert_eq!(forward.send(block, sent()), Up::Lost);
+        assert!(forward.abandon().is_empty());
+    }
+}

@@ -70,7 +70,7 @@ pub struct SoloSettings {
 }
 
 impl SoloSettings {
-    /// Settings with the defaults: tag `/silverlode/`, dust 500 ms, templates every 30 s, tips
+    /// Settings with the defaults: tag `/silverlode/`, dust 30 ms, templates every 30 s, tips
     /// every 100 ms, 8 free bytes, real nodes.
     #[must_use]
     pub fn new(parent: NodeSettings, auxiliaries: Vec<NodeSettings>) -> Self {
@@ -78,7 +78,7 @@ impl SoloSettings {
             parent,
             auxiliaries,
             tag: "/silverlode/".into(),
-            dust_delay: Duration::from_millis(500),
+            dust_delay: Duration::from_millis(30),
             refresh: Duration::from_secs(30),
             tip_poll: Duration::from_millis(100),
             free: 8,

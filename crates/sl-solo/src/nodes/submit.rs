@@ -17,8 +17,9 @@ use crate::{
     status::{BlockEvent, BlockOutcome},
 };
 
-/// Attempts while the connection fails: some four seconds in all when it is refused at once.
-const ATTEMPTS: u32 = 5;
+/// Attempts while the connection fails: half a minute at least when it is refused at once, so that
+/// a node has time to restart.
+const ATTEMPTS: u32 = 11;
 /// How long a full lane of events is waited for.
 const EVENT_PATIENCE: Duration = Duration::from_secs(5);
 

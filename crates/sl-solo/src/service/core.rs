@@ -341,7 +341,7 @@ impl Core {
         self.status.events_lost += u64::from(event_lost);
         let error = match &event.outcome {
             BlockOutcome::Accepted => {
-                tracing::info!(%chain, height, %hash, %worker, "block accepted");
+                tracing::debug!(%chain, height, %hash, %worker, "block accepted");
                 None
             }
             BlockOutcome::Refused(why) => {

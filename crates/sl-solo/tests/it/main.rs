@@ -22,14 +22,17 @@ fn row(coin: &str) -> &'static CoinRow {
     coins::by_ticker(coin).expect("in the table")
 }
 
-/// One tested engine for all tests.
+/// A tested engine.
+fn engine() -> Prover {
+    let mut registry = Registry::new();
+    registry.register(Scrypt).expect("a new name");
+    registry.best("scrypt").expect("an engine")
+}
+
+/// One engine for all tests that only hash.
 fn prover<T>(work: impl FnOnce(&mut Prover) -> T) -> T {
     static PROVER: OnceLock<Mutex<Prover>> = OnceLock::new();
-    let prover = PROVER.get_or_init(|| {
-        let mut registry = Registry::new();
-        registry.register(Scrypt).expect("a new name");
-        Mutex::new(registry.best("scrypt").expect("an engine"))
-    });
+    let prover = PROVER.get_or_init(|| Mutex::new(engine()));
     work(&mut prover.lock().unwrap_or_else(PoisonError::into_inner))
 }
 

@@ -135,7 +135,7 @@ fn chains_that_cannot_go_together_are_left_out_by_name() {
          the two out"
     );
     dingo.template.hash = Hash256::from_bytes([7; 32]);
-    assert_eq!(bench.aux_with(DINGO, dingo.clone()), "", "said once");
+    assert_eq!(bench.aux_with(DINGO, dingo), "", "said once");
     assert_eq!(bench.aux(DOGE, 2), "e2 [DOGE]");
     bench.step(Event::AuxiliaryOut { seat: DOGE, foreign: false });
     assert_eq!(bench.after(500), "e2 [DINGO]", "its place is free");

@@ -7,6 +7,7 @@ use sl_work::{Ask, Outcome, SourceState, Unfit, WorkSource};
 
 use crate::{
     chains::Chain,
+    engine,
     farm::{Farm, chain, node, settings},
     mine, row,
 };
@@ -141,6 +142,18 @@ async fn an_auxiliary_block_without_a_parents_and_a_refused_one() {
     assert_eq!(chain(&status, "DOGE").blocks_rejected, 1);
     assert!(chain(&status, "DOGE").last_error.is_some());
     assert_eq!(chain(&status, "LTC").blocks_found, 0);
+    farm.stop().await;
+}
+
+#[tokio::test]
+async fn it_keeps_the_contract_of_sources() {
+    let [ltc, doge, pep] = ["LTC", "DOGE", "PEP"].map(Chain::new);
+    let (ltc_node, doge_node, pep_node) = (ltc.serve(), doge.serve(), pep.serve());
+    let farm = Farm::start(settings(
+        node("LTC", ltc_node.url()),
+        vec![node("DOGE", doge_node.url()), node("PEP", pep_node.url())],
+    ));
+    sl_testkit::contract::keeps(&farm.source, &mut engine()).await;
     farm.stop().await;
 }
 

@@ -36,12 +36,13 @@ async fn bad_nodes_are_named_and_the_others_go_on() {
             node("BELLS", format!("http://{absent}")),
         ],
     );
-    settings.timeouts.call = Duration::from_millis(500);
+    settings.timeouts.call = Duration::from_secs(2);
     let mut farm = Farm::start(settings);
     farm.job("a job with DOGE", |job| job.goals.len() == 2).await;
     let status = farm
         .until("all named", |status| {
-            status.chains.iter().skip(2).all(|chain| chain.node.fault().is_some())
+            chain(status, "DOGE").node == NodeState::Ok
+                && status.chains.iter().skip(2).all(|chain| chain.node.fault().is_some())
         })
         .await;
     let check = |coin: &str, part: &str| {
@@ -52,13 +53,12 @@ async fn bad_nodes_are_named_and_the_others_go_on() {
     };
     check("PEP", "refuses the user \"farm\"");
     check("LKY", "found \"<html>\"");
-    check("JKC", "no answer to createauxblock within 500ms");
+    check("JKC", "no answer to createauxblock within 2s");
     check("SHIC", "expected a string");
     check("DINGO", "blocks with the chain id 98, Dingocoin has 50");
     check("BELLS", "connection refused");
     assert!(matches!(chain(&status, "DINGO").node, NodeState::WrongChain(_)));
     assert!(matches!(chain(&status, "PEP").node, NodeState::Down(_)));
-    assert_eq!(chain(&status, "DOGE").node, NodeState::Ok);
 
     // One comes up, one is put right: both join.
     dingo.state().chain_id = 50;

@@ -25,7 +25,8 @@ pub(crate) fn drive(plan: Plan, global: &Global, logs: &Guard) -> Result<ExitCod
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(system)?;
     let view = plan.view();
-    let outcome = runtime.block_on(async {
+    runtime.block_on(plan.check_ports())?;
+    let (outcome, before) = runtime.block_on(async {
         let shutdown = CancellationToken::new();
         tokio::spawn(stop_on_signals(shutdown.clone()));
         if let Some(time) = global.run_for {
@@ -41,13 +42,23 @@ pub(crate) fn drive(plan: Plan, global: &Global, logs: &Guard) -> Result<ExitCod
             let status = status.clone();
             async move { show(move || view.summary(), &status).await }
         });
-        let outcome = plan.run(shutdown).await;
+        let last = tokio::spawn({
+            let (view, shutdown) = (view.clone(), shutdown.clone());
+            async move {
+                shutdown.cancelled().await;
+                view.summary()
+            }
+        });
+        let outcome = plan.run(shutdown.clone()).await;
+        // A critical failure ends the run without a word from outside.
+        shutdown.cancel();
+        let before = last.await.unwrap_or_else(|_| view.summary());
         live.abort();
         status.clear();
-        outcome
+        (outcome, before)
     });
     runtime.shutdown_timeout(Duration::from_secs(1));
-    let summary = view.summary();
+    let summary = view.summary().after(before);
     if global.json {
         output::print_json(&summary);
     } else {

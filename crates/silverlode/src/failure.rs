@@ -6,7 +6,7 @@ use miette::{
     Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, Severity,
     SourceCode,
 };
-use sl_app::{AssembleError, BenchError};
+use sl_app::{AssembleError, BenchError, PortsTaken};
 use sl_config::{Layer, Problem, Problems};
 use sl_ports::folders::FolderError;
 use thiserror::Error;
@@ -24,6 +24,8 @@ pub(crate) enum Failure {
     Assemble(#[from] AssembleError),
     #[error(transparent)]
     Bench(#[from] BenchError),
+    #[error(transparent)]
+    Ports(#[from] PortsTaken),
     #[error(transparent)]
     Folder(#[from] FolderError),
     #[error("service {id} failed: {error}")]

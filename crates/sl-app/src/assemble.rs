@@ -1,11 +1,11 @@
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use sl_chain::{
     address::Address,
     coins::{Role, Ticker},
 };
 use sl_config::SecretError;
-use sl_gateway::{Gateway, GatewayStatus};
+use sl_gateway::{Gateway, GatewaySettings, GatewayStatus};
 use sl_hasher::{Hasher, HasherStatus};
 use sl_ports::process;
 use sl_pow::{Algorithm, NameTaken, Registry};
@@ -14,8 +14,8 @@ use sl_solo::{NodeSettings, SettingsErrors, Solo, SoloPorts, SoloSettings, SoloS
 use sl_stratum::Password;
 use sl_supervise::{HealthTable, PlanError, ServiceId, ServiceSpec, Supervisor};
 use sl_telemetry::HistogramSnapshot;
-use sl_units::{HashRate, Mono};
-use sl_upstream::{Pool, PoolStatus, Upstream};
+use sl_units::{HashRate, Mono, Target};
+use sl_upstream::{Pool, PoolSettings, PoolStatus, Upstream};
 use sl_view::World;
 use sl_work::{SourceId, WorkSource};
 use thiserror::Error;
@@ -27,7 +27,7 @@ use crate::{
     control,
     engines::{ALGORITHM, quick_rate, registry},
     latency::{self, Latencies},
-    settings::{Mode, NodeSection, PoolSettings, Settings, SoloSection},
+    settings::{Mode, Settings},
 };
 
 /// Blocks found whose outcome nobody has taken yet.
@@ -149,7 +149,10 @@ struct Parts {
     ports: Ports,
     registry: Registry,
     specs: Vec<ServiceSpec>,
+    listens: Vec<SocketAddr>,
     world: Option<World>,
+    /// What the simulated world was made for.
+    engine_rate: Option<HashRate>,
     nodes: Vec<NodeHandle>,
     solo: Option<watch::Receiver<SoloStatus>>,
     tallies: Option<watch::Receiver<Tallies>>,
@@ -167,7 +170,9 @@ impl Parts {
             ports,
             registry,
             specs: Vec::new(),
+            listens: Vec::new(),
             world: None,
+            engine_rate: None,
             nodes: Vec::new(),
             solo: None,
             tallies: None,
@@ -184,8 +189,7 @@ impl Parts {
             let id = SourceId::new(&format!("pool.{}", pool.url.host()));
             return self.upstream(id, &pool);
         }
-        if let Some(solo) = self.settings.solo.clone() {
-            let settings = self.solo_settings(&solo)?;
+        if let Some(settings) = self.solo_settings()? {
             return self.solo(settings);
         }
         if self.settings.mode == Mode::Production {
@@ -205,6 +209,7 @@ impl Parts {
             Some(rate) => rate,
             None => quick_rate(&self.registry, threads, clock)?,
         };
+        self.engine_rate = Some(engine_rate);
         let seed = self.ports.randomness.rng("world").u64(..);
         let mut world = sl_simnode::World::new(clock.wall(), clock.mono(), seed, engine_rate);
         world.time_factor = simulation.time_factor;
@@ -228,6 +233,7 @@ impl Parts {
             };
             let (node, handle) = SimNode::new(coin.row(), settings, world, clock, pow.clone());
             self.nodes.push(handle);
+            self.listens.push(self.node_address(*coin));
             self.specs.push(node.spec());
         }
         Ok(())
@@ -259,23 +265,20 @@ impl Parts {
         Ok(settings)
     }
 
-    fn solo_settings(&self, solo: &SoloSection) -> Result<SoloSettings, AssembleError> {
-        let node = |section: &NodeSection| {
-            Ok::<_, AssembleError>(NodeSettings {
-                coin: section.coin,
-                url: section.url.clone(),
-                user: section.user.clone(),
-                password: self.secret("solo … password", &section.password)?,
-                address: section.address.clone(),
-            })
-        };
-        let auxiliaries = solo.auxiliaries.iter().map(node).collect::<Result<_, _>>()?;
-        let mut settings = SoloSettings::new(node(&solo.parent)?, auxiliaries);
-        settings.tag.clone_from(&solo.tag);
-        settings.dust_delay = solo.dust_delay;
-        settings.refresh = solo.refresh;
-        settings.tip_poll = solo.tip_poll;
-        settings.simulated = self.settings.mode == Mode::Educational;
+    fn solo_settings(&self) -> Result<Option<SoloSettings>, AssembleError> {
+        let ports = &self.ports;
+        let resolved = self
+            .settings
+            .solo
+            .resolve(&|name| ports.variable(name), &|path| ports.read_secret(path));
+        let mut settings =
+            resolved.map_err(|wrong| AssembleError::Secret { key: "solo", wrong })?;
+        if let Some(settings) = &mut settings {
+            settings.simulated = self.settings.mode == Mode::Educational;
+            for node in settings.auxiliaries.iter().chain([&settings.parent]) {
+                ports.masker.register(&node.password);
+            }
+        }
         Ok(settings)
     }
 
@@ -285,7 +288,7 @@ impl Parts {
         let ports = SoloPorts {
             clock: self.ports.clock,
             http: self.ports.http.clone(),
-            randomness: self.ports.randomness.clone(),
+            randomness: self.ports.randomness,
         };
         let solo = Solo::build(settings, ports, events)?;
         let found = Arc::new(Mutex::new(found));
@@ -352,11 +355,8 @@ impl Parts {
 
     fn gateway(&mut self, source: Source) {
         let mut settings = self.settings.gateway.clone();
-        if self.settings.mode == Mode::Educational
-            && settings == sl_gateway::GatewaySettings::default()
-        {
-            // A CPU shows its work in seconds, not in minutes.
-            settings.shares_per_minute = EDUCATIONAL_SHARES_PER_MINUTE;
+        if let Some(rate) = self.engine_rate {
+            self.teach(&mut settings, rate);
         }
         let rng = self.ports.randomness.rng("gateway");
         let gateway = Gateway::new(
@@ -368,6 +368,7 @@ impl Parts {
             rng,
         );
         self.gateway = Some(gateway.status());
+        self.listens.push(self.settings.gateway.listen);
         let spec = ServiceSpec::new("gateway", "Stratum server for machines", move |ctx| {
             gateway.clone().run(ctx)
         });
@@ -388,6 +389,19 @@ impl Parts {
             hasher.clone().run(ctx)
         });
         self.specs.push(spec.after(source.service));
+    }
+
+    /// In a simulated world, unless the settings say otherwise, a machine is a CPU: its first share
+    /// comes at once, and then one a second.
+    fn teach(&self, settings: &mut GatewaySettings, rate: HashRate) {
+        let usual = GatewaySettings::default();
+        if settings.shares_per_minute == usual.shares_per_minute {
+            settings.shares_per_minute = 60.0;
+        }
+        if settings.start_difficulty.is_none() {
+            let target = Target::from_expected_hashes(rate.hs() * FIRST_SHARE.as_secs_f64());
+            settings.start_difficulty = Some(target.into());
+        }
     }
 
     /// Measures new tip to machine, where both ends are here.
@@ -446,7 +460,7 @@ impl Parts {
             Supervisor::new(specs, rng)?.counting_from(ports.clock.instant_of(Mono::default()));
         let view = view(supervisor.health());
         door_in.send_replace(Some(view.clone()));
-        Ok(Plan { supervisor, view })
+        Ok(Plan { supervisor, view, listens: self.listens })
     }
 
     fn secret(
@@ -460,8 +474,8 @@ impl Parts {
     }
 }
 
-/// Shares a minute of a machine in educational mode: one a second is a pleasure to watch.
-const EDUCATIONAL_SHARES_PER_MINUTE: f64 = 60.0;
+/// How long this machine's engines take to the first share of a simulated world, on average.
+const FIRST_SHARE: Duration = Duration::from_millis(150);
 
 fn node_service(coin: Ticker) -> ServiceId {
     format!("node.{}", coin.as_str().to_lowercase()).into()

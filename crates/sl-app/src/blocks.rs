@@ -66,7 +66,7 @@ fn take(event: &BlockEvent, tallies: &watch::Sender<Tallies>) {
         }
         BlockOutcome::Refused(why) => tracing::warn!(%chain, height, %hash, %why, "block refused"),
         BlockOutcome::Unreachable(why) => {
-            tracing::error!(%chain, height, %hash, %why, "block could not be handed in")
+            tracing::error!(%chain, height, %hash, %why, "block could not be handed in");
         }
     }
 }

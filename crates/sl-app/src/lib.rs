@@ -33,10 +33,7 @@ mod view;
 pub use assemble::{AssembleError, Builder, Composition};
 pub use control::{AskError, ask, door};
 pub use engines::{ALGORITHM, BenchError, EngineFigures, bench_engines, quick_rate, registry};
-pub use plan::Plan;
+pub use plan::{Plan, PortsTaken};
 pub use ports::Ports;
-pub use settings::{
-    LogSettings, LogStyle, Mode, NodeSection, PoolSettings, Settings, SimulationSettings,
-    SoloSection, check,
-};
+pub use settings::{LogSettings, LogStyle, Mode, Settings, SimulationSettings, check};
 pub use view::View;

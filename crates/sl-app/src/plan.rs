@@ -1,4 +1,8 @@
+use std::net::SocketAddr;
+
+use sl_ports::bind::{self, BindError};
 use sl_supervise::{Outcome, Supervisor};
+use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
 use crate::view::{self, View};
@@ -8,6 +12,8 @@ use crate::view::{self, View};
 pub struct Plan {
     pub(crate) supervisor: Supervisor,
     pub(crate) view: View,
+    /// Where the services will listen.
+    pub(crate) listens: Vec<SocketAddr>,
 }
 
 impl Plan {
@@ -28,9 +34,29 @@ impl Plan {
         self.view.clone()
     }
 
+    /// Tries every address that the services will listen on, and lets go of it again: a port in use
+    /// is better told at once, with all others, than by a service that tries again and again.
+    ///
+    /// # Errors
+    /// Each address that cannot be had, with who has it.
+    pub async fn check_ports(&self) -> Result<(), PortsTaken> {
+        let mut taken = Vec::new();
+        for address in &self.listens {
+            if let Err(wrong) = bind::listen(*address).await {
+                taken.push(wrong);
+            }
+        }
+        if taken.is_empty() { Ok(()) } else { Err(PortsTaken(taken)) }
+    }
+
     /// Runs until `shutdown` is cancelled or a critical service failed for good, then stops in
     /// order.
     pub async fn run(self, shutdown: CancellationToken) -> Outcome {
         self.supervisor.run(shutdown).await
     }
 }
+
+/// Addresses that cannot be listened on.
+#[derive(Debug, Error)]
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+pub struct PortsTaken(pub Vec<BindError>);

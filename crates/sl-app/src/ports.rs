@@ -52,20 +52,25 @@ impl Ports {
     /// # Errors
     /// A reference that leads nowhere, or to a file that others may read.
     pub fn resolve(&self, secret: &Secret) -> Result<Plain, SecretError> {
-        let plain = secret.resolve(&|name| self.environment.get(name).cloned(), &read_private)?;
+        let plain = secret.resolve(&|name| self.variable(name), &|path| self.read_secret(path))?;
         self.masker.register(plain.expose());
         Ok(plain)
     }
-}
 
-/// Reads a file that only its owner may read.
-fn read_private(path: &Path) -> io::Result<String> {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = std::fs::metadata(path)?.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        let cure =
-            format!("others may read it (mode {mode:04o}), hint: chmod 600 {}", path.display());
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, cure));
+    /// A variable that a secret refers to.
+    pub(crate) fn variable(&self, name: &str) -> Option<String> {
+        self.environment.get(name).cloned()
     }
-    std::fs::read_to_string(path)
+
+    /// A file that a secret refers to; only its owner may read it.
+    pub(crate) fn read_secret(&self, path: &Path) -> io::Result<String> {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(path)?.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            let cure =
+                format!("others may read it (mode {mode:04o}), hint: chmod 600 {}", path.display());
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, cure));
+        }
+        std::fs::read_to_string(path)
+    }
 }

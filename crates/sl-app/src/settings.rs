@@ -1,7 +1,5 @@
 //! The settings of the whole, composed of each crate's own section.
 
-use std::time::Duration;
-
 use sl_chain::{
     address::Address,
     coins::{self, Ticker},
@@ -9,8 +7,9 @@ use sl_chain::{
 use sl_config::{Check, Secret, Wrong};
 use sl_gateway::GatewaySettings;
 use sl_hasher::HasherSettings;
+use sl_solo::{NodeSection, SoloSection};
 use sl_units::HashRate;
-use sl_upstream::Endpoint;
+use sl_upstream::PoolSettings;
 
 sl_config::setting_enum! {
     /// What the program is for.
@@ -42,11 +41,6 @@ sl_config::setting_from_str! {
     pub struct Rate => HashRate, "a number with H/s, kH/s, MH/s, GH/s, TH/s or PH/s, as in 9.5 GH/s";
 }
 
-sl_config::setting_from_str! {
-    /// A pool's address.
-    pub struct PoolAddress => Endpoint, "stratum+tcp://HOST:PORT";
-}
-
 sl_config::settings! {
     /// The operations suite of a Scrypt mine.
     pub struct Settings {
@@ -63,7 +57,7 @@ sl_config::settings! {
         /// A pool to work for.
         optional pool: PoolSettings,
         /// Own coin nodes to mine on.
-        optional solo: SoloSection,
+        section solo: SoloSection,
     }
 }
 
@@ -96,53 +90,7 @@ sl_config::settings! {
         /// User of the nodes' RPC.
         restart rpc_user: String = "silverlode",
         /// Password of the nodes' RPC.
-        restart rpc_password: Secret = "simulated",
-    }
-}
-
-sl_config::settings! {
-    /// A pool to work for.
-    pub struct PoolSettings without Default {
-        /// Its address.
-        restart url: PoolAddress,
-        /// Account and worker, as the pool wants them.
-        restart user: String,
-        /// Password; most pools read none.
-        restart password: Secret = "x",
-    }
-}
-
-sl_config::settings! {
-    /// Own coin nodes to mine on: a parent, and any number of auxiliary chains merge-mined with it.
-    pub struct SoloSection without Default {
-        /// The node whose headers are hashed.
-        section parent: NodeSection,
-        /// The nodes that are merge-mined, the more important first.
-        list auxiliaries: NodeSection,
-        /// A text in the coinbase that names the miner, at most 28 bytes.
-        restart tag: String = "/silverlode/",
-        /// How long new tips of little value wait, to go out together.
-        restart dust_delay: Duration = "500ms" in "0s"..="10s",
-        /// How often templates are asked for anew while the tip stands.
-        restart refresh: Duration = "30s" in "1s"..="10m",
-        /// How often a node that cannot wait for a new tip is asked for it.
-        restart tip_poll: Duration = "100ms" in "10ms"..="10s",
-    }
-}
-
-sl_config::settings! {
-    /// A coin node.
-    pub struct NodeSection without Default {
-        /// The coin it is a node of.
-        restart coin: Coin,
-        /// Where its RPC listens.
-        restart url: String,
-        /// User of its RPC.
-        restart user: String,
-        /// Password of its RPC.
-        restart password: Secret,
-        /// Where the coin's rewards go.
-        restart address: String,
+        restart rpc_password: Secret = "play-coins",
     }
 }
 
@@ -158,6 +106,10 @@ pub fn check(settings: &Settings, check: &mut Check<'_>) {
             check.refuse("simulation.coins", Wrong::value(format!("{coin} stands there twice")));
         }
     }
+    if settings.solo.parent.is_none() && !settings.solo.auxiliaries.is_empty() {
+        let wrong = Wrong::value("auxiliary chains are mined with a parent, and none is given");
+        check.refuse("solo.auxiliaries", wrong.hint("add solo.parent, a Litecoin node"));
+    }
     for (key, node) in nodes(settings) {
         if let Err(wrong) = Address::parse(&node.address, node.coin.row()) {
             check.refuse(&format!("{key}.address"), Wrong::value(wrong.to_string()));
@@ -170,15 +122,14 @@ pub fn check(settings: &Settings, check: &mut Check<'_>) {
 
 /// All nodes of the settings with their keys.
 fn nodes(settings: &Settings) -> impl Iterator<Item = (String, &NodeSection)> {
-    settings.solo.iter().flat_map(|solo| {
-        let auxiliaries = solo.auxiliaries.iter().enumerate();
-        std::iter::once(("solo.parent".to_owned(), &solo.parent))
-            .chain(auxiliaries.map(|(at, node)| (format!("solo.auxiliaries[{at}]"), node)))
-    })
+    let solo = &settings.solo;
+    let auxiliaries = solo.auxiliaries.iter().enumerate();
+    let parent = solo.parent.iter().map(|parent| ("solo.parent".to_owned(), parent));
+    parent.chain(auxiliaries.map(|(at, node)| (format!("solo.auxiliaries[{at}]"), node)))
 }
 
 fn production(settings: &Settings, check: &mut Check<'_>) {
-    if settings.pool.is_none() && settings.solo.is_none() {
+    if settings.pool.is_none() && settings.solo.parent.is_none() {
         let wrong = Wrong::value("production mode needs somewhere to mine");
         check.refuse(
             "mode",

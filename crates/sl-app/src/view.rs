@@ -114,7 +114,7 @@ impl View {
             shares_per_s: gateway.shares_per_s,
             job_latency: as_latency(&gateway.job_latency),
             tip_latency: self.latencies.as_ref().map(|latencies| {
-                let figures = latencies.borrow().clone();
+                let figures = *latencies.borrow();
                 Latency {
                     count: figures.count,
                     p50_ms: figures.p50_ms,
@@ -172,7 +172,7 @@ fn as_pool(url: &str, status: &PoolStatus) -> Pool {
 }
 
 fn as_latency(figures: &LatencyFigures) -> Latency {
-    let ms = |duration: Duration| (figures.count > 0).then(|| duration.as_secs_f64() * 1000.0);
+    let ms = |duration: Duration| (figures.count > 0).then_some(duration.as_secs_f64() * 1000.0);
     Latency {
         count: figures.count,
         p50_ms: ms(figures.p50),
@@ -202,5 +202,6 @@ fn gateway_shares(gateway: &GatewayStatus) -> Shares {
             .filter(|(_, count)| *count > 0)
             .map(|(reason, count)| (reason.to_owned(), count))
             .collect(),
+        first_accepted_s: gateway.first_accepted.map(|first| first.since_start().as_secs_f64()),
     }
 }

@@ -25,9 +25,11 @@
 mod desk;
 mod endpoint;
 mod service;
+mod settings;
 mod space;
 mod status;
 
 pub use endpoint::{Endpoint, EndpointError};
 pub use service::{Pool, Upstream};
+pub use settings::{PoolAddress, PoolSettings};
 pub use status::{PoolState, PoolStatus};

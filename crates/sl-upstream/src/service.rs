@@ -302,10 +302,10 @@ impl Connection<'_> {
                     )));
                 }
                 Output::ShowMessage(text) => {
-                    tracing::info!(pool = %upstream.pool.endpoint, %text, "the pool says")
+                    tracing::info!(pool = %upstream.pool.endpoint, %text, "the pool says");
                 }
                 Output::Protocol(wrong) => {
-                    tracing::warn!(%wrong, "the pool said something unintelligible")
+                    tracing::warn!(%wrong, "the pool said something unintelligible");
                 }
                 Output::Close(why) => return Err(Ended::Broken(why.to_string())),
             }

@@ -82,6 +82,8 @@ pub struct Shares {
     pub stale: u64,
     /// Refused, by reason.
     pub rejected_by_reason: BTreeMap<String, u64>,
+    /// Seconds from the start to the first accepted share; `null` while there is none.
+    pub first_accepted_s: Option<f64>,
 }
 
 /// A chain as this program mines it.
@@ -212,6 +214,22 @@ pub struct State {
 }
 
 impl Summary {
+    /// The summary of a run that has ended: what ends with the run (connections, machines, rates)
+    /// is told as it was before the stop.
+    #[must_use]
+    pub fn after(mut self, before: Self) -> Self {
+        if let (Some(gateway), Some(before)) = (&mut self.gateway, before.gateway) {
+            gateway.connections = before.connections;
+            gateway.shares_per_s = before.shares_per_s;
+        }
+        if let (Some(pool), Some(before)) = (&mut self.pool, before.pool) {
+            pool.connected = before.connected;
+        }
+        self.machines = before.machines;
+        self.process = before.process;
+        self
+    }
+
     /// A summary of nothing yet.
     #[must_use]
     pub fn empty(mode: Mode) -> Self {

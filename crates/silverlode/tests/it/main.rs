@@ -182,7 +182,7 @@ fn farm(home: &Home) -> Child {
 }
 
 /// Reads the log until a block was accepted.
-fn until_a_block(child: &mut Child) -> impl Iterator<Item = std::io::Result<String>> {
+fn until_a_block(child: &mut Child) -> impl Iterator<Item = std::io::Result<String>> + use<> {
     let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
     let found = lines.by_ref().map_while(Result::ok).any(|line| {
         let parsed: Value =

@@ -38,7 +38,7 @@ async fn solo_keeps_the_contract() {
             coin: row.ticker,
             url: format!("http://127.0.0.1:{}", world.simulation.rpc_port + at as u16),
             user: world.simulation.rpc_user.clone(),
-            password: "simulated".into(),
+            password: "play-coins".into(),
             address: Address::example(row).to_string(),
         }
     };

@@ -1,7 +1,8 @@
 use serde_json::json;
-use sl_app::{Composition, NodeSection, Settings, SoloSection};
+use sl_app::{Composition, Settings};
 use sl_chain::{address::Address, coins};
 use sl_config::{Secret, Setting};
+use sl_solo::{NodeSection, SoloSection};
 use sl_testkit::litecoind::Pair;
 
 use crate::{free_ports, start};
@@ -39,14 +40,6 @@ async fn solo_on_a_real_litecoin_node() {
             address: Address::example(row).to_string(),
         }
     });
-    let text = |key: &str, parent: NodeSection, auxiliaries: Vec<NodeSection>| SoloSection {
-        parent,
-        auxiliaries,
-        tag: key.into(),
-        dust_delay: std::time::Duration::from_millis(500),
-        refresh: std::time::Duration::from_secs(30),
-        tip_poll: std::time::Duration::from_millis(100),
-    };
     let parent = NodeSection {
         coin: coins::by_ticker("LTC").expect("in the table").ticker,
         url: pair.url(),
@@ -54,10 +47,12 @@ async fn solo_on_a_real_litecoin_node() {
         password: <Secret as Setting>::parse(pair.password()).expect("inline"),
         address: pair.address().expect("a wallet"),
     };
-    let mut settings = Settings {
-        solo: Some(text("/silverlode/", parent, auxiliaries.collect())),
-        ..Settings::default()
+    let solo = SoloSection {
+        parent: Some(parent),
+        auxiliaries: auxiliaries.collect(),
+        ..SoloSection::default()
     };
+    let mut settings = Settings { solo, ..Settings::default() };
     settings.mine.threads = 1;
     let miner = start(settings, Composition::Mine);
     miner

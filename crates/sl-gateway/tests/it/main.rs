@@ -4,5 +4,6 @@ mod handshake;
 mod harness;
 mod hostile;
 mod life;
+mod replay;
 mod shares;
 mod work;

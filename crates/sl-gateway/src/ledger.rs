@@ -437,7 +437,8 @@ impl WorkRate {
         while self.steps.front().is_some_and(|(begun, _)| now.since(*begun) > span) {
             self.steps.pop_front();
         }
-        let work = self.steps.iter().map(|(_, work)| work).sum();
+        // Not `sum`: of nothing that is minus zero.
+        let work = self.steps.iter().fold(0.0, |sum, (_, work)| sum + work);
         HashRate::from_work(work, now.since(since).min(span))
     }
 }
@@ -458,7 +459,7 @@ mod tests {
             work.add(at(second), 80.0);
         }
         assert_eq!(work.rate(at(999), at(0)).hs().round(), 80.0);
-        assert_eq!(work.rate(at(2000), at(0)), HashRate::default());
+        assert_eq!(work.rate(at(2000), at(0)).to_string(), "0.00 H/s");
         assert!(work.steps.is_empty());
     }
 }

@@ -1,20 +1,16 @@
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
-use sl_chain::{
-    address::Address,
-    coins::{Role, Ticker},
-};
-use sl_config::SecretError;
-use sl_gateway::{Gateway, GatewaySettings, GatewayStatus};
+use sl_chain::coins::Ticker;
+use sl_config::{Plain, SecretError};
+use sl_gateway::{Gateway, GatewayStatus};
 use sl_hasher::{Hasher, HasherStatus};
-use sl_ports::process;
 use sl_pow::{Algorithm, NameTaken, Registry};
-use sl_simnode::{NodeHandle, SimNode};
-use sl_solo::{NodeSettings, SettingsErrors, Solo, SoloPorts, SoloSettings, SoloStatus};
+use sl_simnode::NodeHandle;
+use sl_solo::{SettingsErrors, Solo, SoloPorts, SoloSettings, SoloStatus};
 use sl_stratum::Password;
 use sl_supervise::{HealthTable, PlanError, ServiceId, ServiceSpec, Supervisor};
 use sl_telemetry::HistogramSnapshot;
-use sl_units::{HashRate, Mono, Target};
+use sl_units::{HashRate, Mono};
 use sl_upstream::{Pool, PoolSettings, PoolStatus, Upstream};
 use sl_view::World;
 use sl_work::{SourceId, WorkSource};
@@ -25,10 +21,12 @@ use crate::{
     BenchError, Plan, Ports, View,
     blocks::{self, Tallies},
     control,
-    engines::{ALGORITHM, quick_rate, registry},
+    engines::{ALGORITHM, registry},
     latency::{self, Latencies},
     settings::{Mode, Settings},
 };
+
+mod simulated;
 
 /// Blocks found whose outcome nobody has taken yet.
 const BLOCK_EVENTS: usize = 1024;
@@ -116,7 +114,7 @@ impl Builder {
             Composition::Node => parts.nodes()?,
             Composition::Gateway => {
                 let source = parts.source()?;
-                parts.gateway(source);
+                parts.gateway(source)?;
             }
             Composition::Mine => {
                 let source = parts.source()?;
@@ -124,10 +122,10 @@ impl Builder {
             }
             Composition::Up => {
                 let source = parts.source()?;
-                parts.gateway(source);
+                parts.gateway(source)?;
                 if parts.settings.mode == Mode::Educational {
                     // The engines come in by the door that every machine uses.
-                    let own = parts.own_gateway();
+                    let own = parts.own_gateway()?;
                     parts.hasher(own, "cpu");
                 }
             }
@@ -200,71 +198,6 @@ impl Parts {
         self.solo(settings)
     }
 
-    /// The simulated nodes, all of one world.
-    fn nodes(&mut self) -> Result<(), AssembleError> {
-        let simulation = self.settings.simulation.clone();
-        let clock = self.ports.clock;
-        let threads = self.settings.mine.threads_of(process::cpus());
-        let engine_rate = match simulation.engine_rate {
-            Some(rate) => rate,
-            None => quick_rate(&self.registry, threads, clock)?,
-        };
-        self.engine_rate = Some(engine_rate);
-        let seed = self.ports.randomness.rng("world").u64(..);
-        let mut world = sl_simnode::World::new(clock.wall(), clock.mono(), seed, engine_rate);
-        world.time_factor = simulation.time_factor;
-        world.min_hashes_per_block = simulation.min_hashes_per_block;
-        let claimed = simulation.claimed_rate.map_or(1.0, |claimed| scale(claimed, engine_rate));
-        self.world = Some(World {
-            time_factor: simulation.time_factor,
-            hash_scale: claimed,
-            seed: self.ports.randomness.root(),
-        });
-        let password = self.secret("simulation.rpc_password", &simulation.rpc_password)?;
-        let algorithm = self.registry.get(ALGORITHM).cloned();
-        let pow: sl_simnode::PowHash = Arc::new(move |header| {
-            algorithm.as_ref().map_or(sl_units::Hash256::ZERO, |scrypt| scrypt.hash(header))
-        });
-        for coin in simulation.coins.iter() {
-            let settings = sl_simnode::NodeSettings {
-                listen: self.node_address(*coin),
-                user: simulation.rpc_user.clone(),
-                password: password.clone(),
-            };
-            let (node, handle) = SimNode::new(coin.row(), settings, world, clock, pow.clone());
-            self.nodes.push(handle);
-            self.listens.push(self.node_address(*coin));
-            self.specs.push(node.spec());
-        }
-        Ok(())
-    }
-
-    /// The node RPC of a coin: the first coin of the list has the first port.
-    fn node_address(&self, coin: Ticker) -> SocketAddr {
-        let simulation = &self.settings.simulation;
-        let at = simulation.coins.iter().position(|other| *other == coin).unwrap_or(0) as u16;
-        ([127, 0, 0, 1], simulation.rpc_port.saturating_add(at)).into()
-    }
-
-    fn simulated_solo(&self) -> Result<SoloSettings, AssembleError> {
-        let simulation = &self.settings.simulation;
-        let password = self.secret("simulation.rpc_password", &simulation.rpc_password)?;
-        let node = |coin: Ticker| NodeSettings {
-            coin,
-            url: format!("http://{}", self.node_address(coin)),
-            user: simulation.rpc_user.clone(),
-            password: password.clone(),
-            address: Address::example(coin.row()).to_string(),
-        };
-        let parent = simulation.coins.iter().copied().find(|coin| coin.row().role == Role::Parent);
-        let auxiliaries =
-            simulation.coins.iter().copied().filter(|coin| coin.row().role == Role::Auxiliary);
-        let Some(parent) = parent else { return Err(AssembleError::NoSource) };
-        let mut settings = SoloSettings::new(node(parent), auxiliaries.map(node).collect());
-        settings.simulated = true;
-        Ok(settings)
-    }
-
     fn solo_settings(&self) -> Result<Option<SoloSettings>, AssembleError> {
         let ports = &self.ports;
         let resolved = self
@@ -332,7 +265,8 @@ impl Parts {
     }
 
     /// This machine's engines as a machine of the gateway.
-    fn own_gateway(&mut self) -> Source {
+    fn own_gateway(&mut self) -> Result<Source, AssembleError> {
+        let password = self.gateway_password()?;
         let listen = self.settings.gateway.listen;
         let host =
             if listen.ip().is_unspecified() { "127.0.0.1".into() } else { listen.ip().to_string() };
@@ -345,21 +279,21 @@ impl Parts {
             id: SourceId::new("pool.gateway"),
             endpoint: address.parse().expect("a socket address is an endpoint"),
             user: "cpu".into(),
-            password: Password::new("x".into()),
+            password: Password::new(password.map_or("x".into(), |plain| plain.expose().to_owned())),
         };
         let source = self.connect(pool, Some("gateway".into()));
         // The way to our own gateway is no pool above.
         self.pool = None;
-        source
+        Ok(source)
     }
 
-    fn gateway(&mut self, source: Source) {
+    fn gateway(&mut self, source: Source) -> Result<(), AssembleError> {
         let mut settings = self.settings.gateway.clone();
         if let Some(rate) = self.engine_rate {
             self.teach(&mut settings, rate);
         }
         let rng = self.ports.randomness.rng("gateway");
-        let gateway = Gateway::new(
+        let mut gateway = Gateway::new(
             settings,
             source.handle,
             self.registry.clone(),
@@ -367,12 +301,26 @@ impl Parts {
             self.ports.clock,
             rng,
         );
+        if let Some(password) = self.gateway_password()? {
+            gateway = gateway.with_password(password);
+        }
         self.gateway = Some(gateway.status());
         self.listens.push(self.settings.gateway.listen);
         let spec = ServiceSpec::new("gateway", "Stratum server for machines", move |ctx| {
             gateway.clone().run(ctx)
         });
         self.specs.push(spec.after(source.service));
+        Ok(())
+    }
+
+    /// What machines must give, this machine's engines too.
+    fn gateway_password(&self) -> Result<Option<Plain>, AssembleError> {
+        let password = self.settings.gateway.password.as_ref();
+        let resolve = |secret| self.ports.resolve(secret);
+        password
+            .map(resolve)
+            .transpose()
+            .map_err(|wrong| AssembleError::Secret { key: "gateway.password", wrong })
     }
 
     fn hasher(&mut self, source: Source, worker: &str) {
@@ -389,19 +337,6 @@ impl Parts {
             hasher.clone().run(ctx)
         });
         self.specs.push(spec.after(source.service));
-    }
-
-    /// In a simulated world, unless the settings say otherwise, a machine is a CPU: its first share
-    /// comes at once, and then one a second.
-    fn teach(&self, settings: &mut GatewaySettings, rate: HashRate) {
-        let usual = GatewaySettings::default();
-        if settings.shares_per_minute == usual.shares_per_minute {
-            settings.shares_per_minute = 60.0;
-        }
-        if settings.start_difficulty.is_none() {
-            let target = Target::from_expected_hashes(rate.hs() * FIRST_SHARE.as_secs_f64());
-            settings.start_difficulty = Some(target.into());
-        }
     }
 
     /// Measures new tip to machine, where both ends are here.
@@ -474,13 +409,6 @@ impl Parts {
     }
 }
 
-/// How long this machine's engines take to the first share of a simulated world, on average.
-const FIRST_SHARE: Duration = Duration::from_millis(150);
-
 fn node_service(coin: Ticker) -> ServiceId {
     format!("node.{}", coin.as_str().to_lowercase()).into()
-}
-
-fn scale(claimed: HashRate, real: HashRate) -> f64 {
-    if real.hs() > 0.0 { claimed.hs() / real.hs() } else { 1.0 }
 }

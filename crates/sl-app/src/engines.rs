@@ -23,6 +23,9 @@ pub enum BenchError {
     /// No engine is right.
     #[error(transparent)]
     NoProver(#[from] sl_pow::NoProver),
+    /// The parent's algorithm is not registered: a fault of this program.
+    #[error("the algorithm {ALGORITHM} is not registered")]
+    NoAlgorithm,
     /// No threads to measure with.
     #[error("0 threads were asked for, at least 1 is needed")]
     NoThreads,
@@ -68,7 +71,7 @@ pub fn quick_rate(
     threads: usize,
     clock: Clock,
 ) -> Result<HashRate, BenchError> {
-    let algorithm = registry.get(ALGORITHM).ok_or(BenchError::NoThreads)?;
+    let algorithm = registry.get(ALGORITHM).ok_or(BenchError::NoAlgorithm)?;
     let mut provers =
         (0..threads.max(1)).map(|_| registry.best(ALGORITHM)).collect::<Result<Vec<_>, _>>()?;
     Ok(measure(&mut provers, algorithm.as_ref(), QUICK, || clock.mono()).hashrate)
@@ -88,7 +91,7 @@ pub fn bench_engines(
     if threads == 0 {
         return Err(BenchError::NoThreads);
     }
-    let algorithm = registry.get(ALGORITHM).ok_or(BenchError::NoThreads)?;
+    let algorithm = registry.get(ALGORITHM).ok_or(BenchError::NoAlgorithm)?;
     let mut all = Vec::new();
     for row in algorithm.engines() {
         let mut figures = EngineFigures {

@@ -115,6 +115,9 @@ pub fn check(settings: &Settings, check: &mut Check<'_>) {
             check.refuse(&format!("{key}.address"), Wrong::value(wrong.to_string()));
         }
     }
+    if let Err(wrong) = settings.gateway.may_listen() {
+        check.refuse("gateway.listen", Wrong::value(wrong.to_string()));
+    }
     if settings.mode == Mode::Production {
         production(settings, check);
     }
@@ -129,6 +132,9 @@ fn nodes(settings: &Settings) -> impl Iterator<Item = (String, &NodeSection)> {
 }
 
 fn production(settings: &Settings, check: &mut Check<'_>) {
+    if settings.gateway.password.as_ref().is_some_and(Secret::is_inline) {
+        refuse_inline(check, "gateway.password");
+    }
     if settings.pool.is_none() && settings.solo.parent.is_none() {
         let wrong = Wrong::value("production mode needs somewhere to mine");
         check.refuse(

@@ -1,0 +1,106 @@
+//! The simulated world of educational mode.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use sl_chain::{
+    address::Address,
+    coins::{Role, Ticker},
+};
+use sl_gateway::GatewaySettings;
+use sl_ports::process;
+use sl_simnode::{self as simnode, PowHash, SimNode};
+use sl_solo::{NodeSettings, SoloSettings};
+use sl_units::{HashRate, Target};
+use sl_view::World;
+
+use super::{AssembleError, Parts};
+use crate::{
+    BenchError,
+    engines::{ALGORITHM, quick_rate},
+};
+
+/// How long this machine's engines take to the first share of a simulated world, on average.
+const FIRST_SHARE: Duration = Duration::from_millis(150);
+
+impl Parts {
+    /// The simulated nodes, all of one world.
+    pub(super) fn nodes(&mut self) -> Result<(), AssembleError> {
+        let simulation = self.settings.simulation.clone();
+        let clock = self.ports.clock;
+        let threads = self.settings.mine.threads_of(process::cpus());
+        let engine_rate = match simulation.engine_rate {
+            Some(rate) => rate,
+            None => quick_rate(&self.registry, threads, clock)?,
+        };
+        self.engine_rate = Some(engine_rate);
+        let seed = self.ports.randomness.rng("world").u64(..);
+        let mut world = simnode::World::new(clock.wall(), clock.mono(), seed, engine_rate);
+        world.time_factor = simulation.time_factor;
+        world.min_hashes_per_block = simulation.min_hashes_per_block;
+        let claimed = simulation.claimed_rate.map_or(1.0, |claimed| scale(claimed, engine_rate));
+        self.world = Some(World {
+            time_factor: simulation.time_factor,
+            hash_scale: claimed,
+            seed: self.ports.randomness.root(),
+        });
+        let password = self.secret("simulation.rpc_password", &simulation.rpc_password)?;
+        let algorithm = self.registry.get(ALGORITHM).cloned().ok_or(BenchError::NoAlgorithm)?;
+        let pow: PowHash = Arc::new(move |header| algorithm.hash(header));
+        for coin in simulation.coins.iter() {
+            let settings = simnode::NodeSettings {
+                listen: self.node_address(*coin),
+                user: simulation.rpc_user.clone(),
+                password: password.clone(),
+            };
+            let (node, handle) = SimNode::new(coin.row(), settings, world, clock, pow.clone());
+            self.nodes.push(handle);
+            self.listens.push(self.node_address(*coin));
+            self.specs.push(node.spec());
+        }
+        Ok(())
+    }
+
+    /// The node RPC of a coin: the first coin of the list has the first port.
+    fn node_address(&self, coin: Ticker) -> SocketAddr {
+        let simulation = &self.settings.simulation;
+        let at = simulation.coins.iter().position(|other| *other == coin).unwrap_or(0) as u16;
+        ([127, 0, 0, 1], simulation.rpc_port.saturating_add(at)).into()
+    }
+
+    /// Solo on the simulated nodes, to the example addresses.
+    pub(super) fn simulated_solo(&self) -> Result<SoloSettings, AssembleError> {
+        let simulation = &self.settings.simulation;
+        let password = self.secret("simulation.rpc_password", &simulation.rpc_password)?;
+        let node = |coin: Ticker| NodeSettings {
+            coin,
+            url: format!("http://{}", self.node_address(coin)),
+            user: simulation.rpc_user.clone(),
+            password: password.clone(),
+            address: Address::example(coin.row()).to_string(),
+        };
+        let parent = simulation.coins.iter().copied().find(|coin| coin.row().role == Role::Parent);
+        let auxiliaries =
+            simulation.coins.iter().copied().filter(|coin| coin.row().role == Role::Auxiliary);
+        let Some(parent) = parent else { return Err(AssembleError::NoSource) };
+        let mut settings = SoloSettings::new(node(parent), auxiliaries.map(node).collect());
+        settings.simulated = true;
+        Ok(settings)
+    }
+
+    /// In a simulated world, unless the settings say otherwise, a machine is a CPU: its first share
+    /// comes at once, and then one a second.
+    pub(super) fn teach(&self, settings: &mut GatewaySettings, rate: HashRate) {
+        let usual = GatewaySettings::default();
+        if settings.shares_per_minute == usual.shares_per_minute {
+            settings.shares_per_minute = 60.0;
+        }
+        if settings.start_difficulty.is_none() {
+            let target = Target::from_expected_hashes(rate.hs() * FIRST_SHARE.as_secs_f64());
+            settings.start_difficulty = Some(target.into());
+        }
+    }
+}
+
+fn scale(claimed: HashRate, real: HashRate) -> f64 {
+    if real.hs() > 0.0 { claimed.hs() / real.hs() } else { 1.0 }
+}

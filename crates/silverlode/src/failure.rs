@@ -84,11 +84,18 @@ impl Shown {
         };
         Self {
             title,
-            help: problem.help(),
+            help: help(problem),
             source: file.map(|source| NamedSource::new(source.name(), source.text().to_owned())),
             span: problem.span.clone(),
         }
     }
+}
+
+/// What is allowed, and the cure, a line each.
+fn help(problem: &Problem) -> Option<String> {
+    let allowed = problem.allowed.as_ref().map(|allowed| format!("allowed: {allowed}"));
+    let lines: Vec<String> = allowed.into_iter().chain(problem.hint.clone()).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 impl std::fmt::Display for Shown {

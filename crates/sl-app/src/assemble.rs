@@ -204,10 +204,8 @@ impl Parts {
             .settings
             .solo
             .resolve(&|name| ports.variable(name), &|path| ports.read_secret(path));
-        let mut settings =
-            resolved.map_err(|wrong| AssembleError::Secret { key: "solo", wrong })?;
-        if let Some(settings) = &mut settings {
-            settings.simulated = self.settings.mode == Mode::Educational;
+        let settings = resolved.map_err(|wrong| AssembleError::Secret { key: "solo", wrong })?;
+        if let Some(settings) = &settings {
             for node in settings.auxiliaries.iter().chain([&settings.parent]) {
                 ports.masker.register(&node.password);
             }

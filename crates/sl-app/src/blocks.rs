@@ -48,8 +48,7 @@ pub(crate) async fn tally(
 }
 
 fn take(event: &BlockEvent, tallies: &watch::Sender<Tallies>) {
-    let BlockEvent { chain, height, hash, worker, .. } = event;
-    let reward = chain.row().miner_reward_at(*height);
+    let BlockEvent { chain, height, hash, reward, worker, .. } = event;
     match &event.outcome {
         BlockOutcome::Accepted => {
             let below = if event.missed_parent_target {
@@ -60,7 +59,7 @@ fn take(event: &BlockEvent, tallies: &watch::Sender<Tallies>) {
             tracing::info!(%chain, height, %reward, %worker, "block accepted{below}");
             tallies.send_modify(|tallies| {
                 let tally = tallies.entry(*chain).or_default();
-                tally.coins = tally.coins.plus(reward);
+                tally.coins = tally.coins.plus(*reward);
                 tally.below_parent += u64::from(event.missed_parent_target);
             });
         }

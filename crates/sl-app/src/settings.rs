@@ -7,7 +7,7 @@ use sl_chain::{
 use sl_config::{Check, Secret, Wrong};
 use sl_gateway::GatewaySettings;
 use sl_hasher::HasherSettings;
-use sl_solo::{NodeSection, SoloSection};
+use sl_solo::{CoinName, NodeSection, SoloSection};
 use sl_units::HashRate;
 use sl_upstream::PoolSettings;
 
@@ -29,11 +29,6 @@ sl_config::setting_enum! {
         /// One JSON object a line.
         Json = "json",
     }
-}
-
-sl_config::setting_from_str! {
-    /// A coin of the coin table.
-    pub struct Coin => Ticker, "a coin of the table: LTC, DOGE, BELLS, PEP, LKY, JKC, DINGO, SHIC, CRC, TRMP";
 }
 
 sl_config::setting_from_str! {
@@ -77,8 +72,8 @@ sl_config::settings! {
     pub struct SimulationSettings {
         /// How many times faster the chains' clock runs than the wall clock.
         restart time_factor: f64 = 25 in 0.01..=100000,
-        /// The chains that are simulated; the parent is LTC.
-        restart coins: Vec<Coin> = "LTC,DOGE,BELLS,PEP,LKY,JKC,DINGO,SHIC,CRC,TRMP",
+        /// The chains that are simulated, LTC among them; none means all of the coin table.
+        restart coins: Option<Vec<CoinName>>,
         /// Hash rate that the first blocks are made for; none measures this machine's at the start.
         restart engine_rate: Option<Rate>,
         /// Least expected hashes of a block, the pow limit of every simulated chain.
@@ -94,9 +89,17 @@ sl_config::settings! {
     }
 }
 
+impl SimulationSettings {
+    /// The chains that are simulated, in the order of their ports.
+    #[must_use]
+    pub fn chains(&self) -> Vec<Ticker> {
+        self.coins.clone().unwrap_or_else(|| coins::all().iter().map(|row| row.ticker).collect())
+    }
+}
+
 /// What no single setting can know: rules of production mode, values that exclude each other.
 pub fn check(settings: &Settings, check: &mut Check<'_>) {
-    let coins = &settings.simulation.coins;
+    let coins = settings.simulation.chains();
     if !coins.iter().any(|coin| coin.row().role == coins::Role::Parent) {
         let wrong = Wrong::value("no parent chain is among the coins, allowed: a list with LTC");
         check.refuse("simulation.coins", wrong.hint("add LTC"));

@@ -109,6 +109,8 @@ pub struct ChainInfo {
     pub best: Hash256,
     /// Whether the node still downloads the chain; `false` where it does not tell.
     pub downloading: bool,
+    /// What the node warns of, at most 500 characters; empty where it does not tell.
+    pub warnings: String,
 }
 
 /// The body of a call, JSON-RPC 1.0.
@@ -291,6 +293,9 @@ impl NodeClient {
             bestblockhash: String,
             #[serde(default)]
             initialblockdownload: bool,
+            // A text, in later nodes a list of texts.
+            #[serde(default)]
+            warnings: serde_json::Value,
         }
         self.call("getblockchaininfo", [(); 0], self.asking(), |json| {
             let raw: Raw = shape::json(json)?;
@@ -299,6 +304,7 @@ impl NodeClient {
                 blocks: shape::height(raw.blocks)?,
                 best: shape::hash("bestblockhash", &raw.bestblockhash)?,
                 downloading: raw.initialblockdownload,
+                warnings: raw.warnings.to_string().chars().take(500).collect(),
             })
         })
         .await

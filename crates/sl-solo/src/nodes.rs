@@ -6,7 +6,7 @@ mod submit;
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
-use sl_noderpc::{NodeClient, NodeError, NodeFault};
+use sl_noderpc::{ChainInfo, NodeClient, NodeError, NodeFault};
 use sl_ports::Clock;
 use sl_units::{Hash256, Mono};
 use tokio::{
@@ -47,7 +47,6 @@ pub(crate) struct Watcher {
     pub(crate) poke: Arc<Notify>,
     pub(crate) refresh: Duration,
     pub(crate) tip_poll: Duration,
-    pub(crate) simulated: bool,
     pub(crate) backoff: Backoff,
 }
 
@@ -83,6 +82,11 @@ impl Ended {
             Self::WrongChain(why) => NodeState::WrongChain(why.as_str().into()),
         }
     }
+}
+
+/// Whether a node says that its coins are play coins.
+fn says_simulated(info: &ChainInfo) -> bool {
+    info.warnings.contains("simulated chain")
 }
 
 /// A call, and once more if its connection broke: nodes close idle connections when they like.

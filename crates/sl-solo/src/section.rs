@@ -38,7 +38,7 @@ settings! {
         /// A text in your blocks' coinbase, 28 bytes at most.
         restart tag: String = "/silverlode/",
         /// How long new tips of coins of little value wait, to reach the machines together.
-        restart dust_delay: Duration = "30ms" in "0s"..="10s",
+        restart dust_delay: Duration = "20ms" in "0s"..="10s",
         /// How often templates are asked for anew while the tip stands.
         restart refresh: Duration = "30s" in "1s"..="10m",
         /// How often a node that cannot wait for a new tip is asked for it.

@@ -197,7 +197,6 @@ impl Runner {
             poke: Arc::clone(poke),
             refresh: settings.refresh.max(Duration::from_millis(50)),
             tip_poll: settings.tip_poll.max(Duration::from_millis(1)),
-            simulated: settings.simulated,
             backoff: self.backoff("watch", member),
         }
     }

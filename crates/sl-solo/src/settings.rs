@@ -65,12 +65,10 @@ pub struct SoloSettings {
     pub free: usize,
     /// How long calls to nodes may take.
     pub timeouts: Timeouts,
-    /// Whether the nodes are simulated: then their chains need not begin with the real genesis.
-    pub simulated: bool,
 }
 
 impl SoloSettings {
-    /// Settings with the defaults: tag `/silverlode/`, dust 30 ms, templates every 30 s, tips
+    /// Settings with the defaults: tag `/silverlode/`, dust 20 ms, templates every 30 s, tips
     /// every 100 ms, 8 free bytes, real nodes.
     #[must_use]
     pub fn new(parent: NodeSettings, auxiliaries: Vec<NodeSettings>) -> Self {
@@ -78,12 +76,11 @@ impl SoloSettings {
             parent,
             auxiliaries,
             tag: "/silverlode/".into(),
-            dust_delay: Duration::from_millis(30),
+            dust_delay: Duration::from_millis(20),
             refresh: Duration::from_secs(30),
             tip_poll: Duration::from_millis(100),
             free: 8,
             timeouts: Timeouts::default(),
-            simulated: false,
         }
     }
 
@@ -130,14 +127,24 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    /// Why a real node must not pay to the address, if so: the network with value takes only
-    /// addresses of its own. On test networks nothing can be lost.
-    pub(crate) fn address_fault(&self, network: Network) -> Option<String> {
-        (network == Network::Main && self.address.network() == Network::Regtest).then(|| {
+    /// Why a node must not pay to the address, if so: the network with value takes only addresses
+    /// of its own, and not the example, whose key nobody has. Where the node itself says that its
+    /// chain is `simulated`, and on test networks, nothing can be lost.
+    pub(crate) fn address_fault(&self, network: Network, simulated: bool) -> Option<String> {
+        if network != Network::Main || simulated {
+            return None;
+        }
+        let (address, ticker) = (&self.node.address, self.row.ticker);
+        if self.address.is_example() {
+            return Some(format!(
+                "the payout address {address} is the example, whose key nobody has; hint: give a {ticker} address \
+                 of your own wallet"
+            ));
+        }
+        (self.address.network() == Network::Regtest).then(|| {
             format!(
-                "the node is on the main network, the payout address {} of a test network; \
-                 hint: give a {} address of the main network",
-                self.node.address, self.row.ticker
+                "the node is on the main network, the payout address {address} of a test network; \
+                 hint: give a {ticker} address of the main network"
             )
         })
     }
@@ -250,6 +257,10 @@ mod tests {
         assert!(!format!("{settings:?}").contains("hush"));
         let checked = settings.check().expect("good");
         assert_eq!(checked.auxiliaries.len(), 1);
-        assert_eq!(checked.parent.address_fault(Network::Main), None);
+        assert_eq!(checked.parent.address_fault(Network::Main, true), None);
+        assert_eq!(checked.parent.address_fault(Network::Regtest, false), None);
+        let fault =
+            checked.parent.address_fault(Network::Main, false).expect("money would be lost");
+        assert!(fault.contains("whose key nobody has"), "{fault}");
     }
 }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use sl_chain::coins::Ticker;
-use sl_units::{Hash256, Mono, NodeDifficulty};
+use sl_units::{CoinAmount, Hash256, Mono, NodeDifficulty};
 use sl_work::{JobId, WorkerName};
 
 /// How the source fares, chain by chain.
@@ -115,6 +115,8 @@ pub struct BlockEvent {
     pub height: u64,
     /// Its hash, as explorers show it.
     pub hash: Hash256,
+    /// What it pays to us, by the node's own template.
+    pub reward: CoinAmount,
     /// The job it was found on.
     pub job: JobId,
     /// Who found it.

@@ -11,7 +11,7 @@ pub struct Endpoint {
 
 /// Why a text is no endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("pool address: found {found:?} ({wrong}), allowed: stratum+tcp://HOST:PORT")]
+#[error("{wrong}")]
 pub struct EndpointError {
     /// The text that was found, cut to 200 characters.
     pub found: String,

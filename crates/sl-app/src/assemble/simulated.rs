@@ -46,15 +46,15 @@ impl Parts {
         let password = self.secret("simulation.rpc_password", &simulation.rpc_password)?;
         let algorithm = self.registry.get(ALGORITHM).cloned().ok_or(BenchError::NoAlgorithm)?;
         let pow: PowHash = Arc::new(move |header| algorithm.hash(header));
-        for coin in simulation.coins.iter() {
+        for coin in simulation.chains() {
             let settings = simnode::NodeSettings {
-                listen: self.node_address(*coin),
+                listen: self.node_address(coin),
                 user: simulation.rpc_user.clone(),
                 password: password.clone(),
             };
             let (node, handle) = SimNode::new(coin.row(), settings, world, clock, pow.clone());
             self.nodes.push(handle);
-            self.listens.push(self.node_address(*coin));
+            self.listens.push(self.node_address(coin));
             self.specs.push(node.spec());
         }
         Ok(())
@@ -63,7 +63,7 @@ impl Parts {
     /// The node RPC of a coin: the first coin of the list has the first port.
     fn node_address(&self, coin: Ticker) -> SocketAddr {
         let simulation = &self.settings.simulation;
-        let at = simulation.coins.iter().position(|other| *other == coin).unwrap_or(0) as u16;
+        let at = simulation.chains().iter().position(|other| *other == coin).unwrap_or(0) as u16;
         ([127, 0, 0, 1], simulation.rpc_port.saturating_add(at)).into()
     }
 
@@ -78,13 +78,11 @@ impl Parts {
             password: password.clone(),
             address: Address::example(coin.row()).to_string(),
         };
-        let parent = simulation.coins.iter().copied().find(|coin| coin.row().role == Role::Parent);
-        let auxiliaries =
-            simulation.coins.iter().copied().filter(|coin| coin.row().role == Role::Auxiliary);
+        let chains = simulation.chains();
+        let parent = chains.iter().copied().find(|coin| coin.row().role == Role::Parent);
+        let auxiliaries = chains.iter().copied().filter(|coin| coin.row().role == Role::Auxiliary);
         let Some(parent) = parent else { return Err(AssembleError::NoSource) };
-        let mut settings = SoloSettings::new(node(parent), auxiliaries.map(node).collect());
-        settings.simulated = true;
-        Ok(settings)
+        Ok(SoloSettings::new(node(parent), auxiliaries.map(node).collect()))
     }
 
     /// In a simulated world, unless the settings say otherwise, a machine is a CPU: its first share

@@ -32,8 +32,12 @@ async fn solo_keeps_the_contract() {
     let nodes = start(world.clone(), Composition::Node);
     let node = |coin: &str| {
         let row = coins::by_ticker(coin).expect("in the table");
-        let at =
-            world.simulation.coins.iter().position(|coin| *coin == row.ticker).expect("simulated");
+        let at = world
+            .simulation
+            .chains()
+            .iter()
+            .position(|coin| *coin == row.ticker)
+            .expect("simulated");
         NodeSettings {
             coin: row.ticker,
             url: format!("http://127.0.0.1:{}", world.simulation.rpc_port + at as u16),
@@ -42,8 +46,7 @@ async fn solo_keeps_the_contract() {
             address: Address::example(row).to_string(),
         }
     };
-    let mut settings = SoloSettings::new(node("LTC"), vec![node("DOGE"), node("DINGO")]);
-    settings.simulated = true;
+    let settings = SoloSettings::new(node("LTC"), vec![node("DOGE"), node("DINGO")]);
     let ports = SoloPorts {
         clock: Clock::real(),
         http: HttpClient::default(),

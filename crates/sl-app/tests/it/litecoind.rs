@@ -30,8 +30,12 @@ async fn solo_on_a_real_litecoin_node() {
     let nodes = start(world.clone(), Composition::Node);
 
     let auxiliaries = coins::auxiliaries().map(|row| {
-        let at =
-            world.simulation.coins.iter().position(|coin| *coin == row.ticker).expect("simulated");
+        let at = world
+            .simulation
+            .chains()
+            .iter()
+            .position(|coin| *coin == row.ticker)
+            .expect("simulated");
         NodeSection {
             coin: row.ticker,
             url: format!("http://127.0.0.1:{}", world.simulation.rpc_port + at as u16),

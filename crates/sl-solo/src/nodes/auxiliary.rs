@@ -1,10 +1,11 @@
 use std::{convert::Infallible, time::Duration};
 
+use sl_chain::address::Network;
 use sl_noderpc::{AuxCall, AuxTemplate, NodeError, NodeFault};
 use sl_units::{Hash256, Mono};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use super::{Ended, Report, Waiting, Watcher, steady};
+use super::{Ended, Report, Waiting, Watcher, says_simulated, steady};
 use crate::assemble::AuxWork;
 
 /// How long a node may hold `waitfornewblock`.
@@ -25,6 +26,7 @@ async fn session(seat: usize, watcher: &mut Watcher) -> Result<Infallible, Ended
     let client = watcher.client.clone();
     let (mut template, call) = first(watcher).await?;
     identify(watcher, &template)?;
+    check_address(watcher).await?;
     watcher.backoff.reset();
     let mut asked = watcher.clock.mono();
     report(seat, watcher, &template, call, asked).await;
@@ -111,6 +113,18 @@ fn identify(watcher: &Watcher, template: &AuxTemplate) -> Result<(), Ended> {
             row.name,
         ))),
         _ => Ok(()),
+    }
+}
+
+/// A node that may be paid to this address. Networks are told by name here: auxiliary chains share
+/// genesis blocks.
+async fn check_address(watcher: &Watcher) -> Result<(), Ended> {
+    let client = &watcher.client;
+    let info = steady(|| client.blockchain_info()).await?;
+    let network = if info.chain == "main" { Network::Main } else { Network::Regtest };
+    match watcher.member.address_fault(network, says_simulated(&info)) {
+        Some(fault) => Err(Ended::WrongChain(format!("{}: {fault}", client.name()))),
+        None => Ok(()),
     }
 }
 

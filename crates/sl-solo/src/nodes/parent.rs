@@ -5,7 +5,7 @@ use sl_noderpc::{BlockTemplate, NodeError, NodeFault};
 use sl_units::Mono;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use super::{Ended, Report, Waiting, Watcher, steady};
+use super::{Ended, Report, Waiting, Watcher, says_simulated, steady};
 use crate::assemble::ParentWork;
 
 /// The rules that a miner of Litecoin must know.
@@ -91,9 +91,6 @@ async fn session(watcher: &mut Watcher) -> Result<Infallible, Ended> {
 async fn identify(watcher: &Watcher) -> Result<(), Ended> {
     let client = &watcher.client;
     let info = steady(|| client.blockchain_info()).await?;
-    if watcher.simulated {
-        return Ok(());
-    }
     let row = watcher.member.row;
     let genesis = steady(|| client.block_hash(0)).await?;
     let regtest = row.regtest.as_ref().and_then(|regtest| regtest.genesis);
@@ -113,7 +110,7 @@ async fn identify(watcher: &Watcher) -> Result<(), Ended> {
             row.name,
         )));
     };
-    match watcher.member.address_fault(network) {
+    match watcher.member.address_fault(network, says_simulated(&info)) {
         Some(fault) => Err(Ended::WrongChain(format!("{}: {fault}", client.name()))),
         None => Ok(()),
     }

@@ -51,6 +51,7 @@ impl Find {
             chain: self.goal.chain,
             height: self.goal.height,
             hash: self.hash(),
+            reward: self.goal.reward,
             job: job.clone(),
             worker: Arc::clone(&self.worker),
             at: clock.mono(),

@@ -1,12 +1,13 @@
 //! The state tree, filled from what each service tells of itself.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
-use sl_gateway::{GatewayStatus, LatencyFigures};
+use sl_gateway::GatewayStatus;
 use sl_hasher::HasherStatus;
 use sl_ports::{Clock, process::ProcessFigures};
 use sl_solo::SoloStatus;
 use sl_supervise::{Class, HealthTable};
+use sl_telemetry::HistogramSnapshot;
 use sl_units::Mono;
 use sl_upstream::{PoolState, PoolStatus};
 use sl_view::{
@@ -113,15 +114,7 @@ impl View {
             connections: gateway.connections,
             shares_per_s: gateway.shares_per_s,
             job_latency: as_latency(&gateway.job_latency),
-            tip_latency: self.latencies.as_ref().map(|latencies| {
-                let figures = *latencies.borrow();
-                Latency {
-                    count: figures.count,
-                    p50_ms: figures.p50_ms,
-                    p99_ms: figures.p99_ms,
-                    max_ms: figures.max_ms,
-                }
-            }),
+            tip_latency: self.latencies.as_ref().map(|latencies| as_latency(&latencies.borrow())),
         }
     }
 }
@@ -171,14 +164,9 @@ fn as_pool(url: &str, status: &PoolStatus) -> Pool {
     }
 }
 
-fn as_latency(figures: &LatencyFigures) -> Latency {
-    let ms = |duration: Duration| (figures.count > 0).then_some(duration.as_secs_f64() * 1000.0);
-    Latency {
-        count: figures.count,
-        p50_ms: ms(figures.p50),
-        p99_ms: ms(figures.p99),
-        max_ms: ms(figures.max),
-    }
+fn as_latency(figures: &HistogramSnapshot) -> Latency {
+    let HistogramSnapshot { count, p50_ms, p99_ms, max_ms, .. } = *figures;
+    Latency { count, p50_ms, p99_ms, max_ms }
 }
 
 fn gateway_shares(gateway: &GatewayStatus) -> Shares {

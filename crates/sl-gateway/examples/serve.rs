@@ -56,7 +56,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             _ = tokio::signal::ctrl_c() => break,
             _ = show.tick() => {
                 let now = status.borrow_and_update().clone();
-                println!("{:?} {:?} {} jobs: {}", now.shares, now.forwarded, now.hashrate, now.job_latency);
+                println!("{:?} {:?} {} jobs: {:?}", now.shares, now.forwarded, now.hashrate, now.job_latency);
                 for machine in &now.machines {
                     println!("  {} difficulty {:?}", machine.worker, machine.difficulty);
                 }

@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use sl_telemetry::Histogram;
 use sl_units::{HashRate, Mono, ShareDifficulty, Target};
 use sl_work::{Outcome, Proven, WorkerName};
 
@@ -13,7 +14,6 @@ use crate::{
     WorkerStatus,
     board::Issued,
     forward::{Sent, Up},
-    latency::Histogram,
 };
 
 /// Machines and workers shown.
@@ -240,7 +240,7 @@ impl Ledger {
         status.first_accepted = self.first_accepted;
         status.protection = self.protection;
         status.jobs = self.jobs;
-        status.job_latency = self.latency.figures();
+        status.job_latency = self.latency.snapshot();
         status.sent = self.sent.clone();
     }
 

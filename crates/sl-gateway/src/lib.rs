@@ -42,7 +42,6 @@ mod board;
 mod connection;
 mod error;
 mod forward;
-mod latency;
 mod ledger;
 mod machine;
 mod outgoing;
@@ -55,7 +54,6 @@ mod vardiff;
 mod verifier;
 
 pub use error::GatewayError;
-pub use latency::LatencyFigures;
 pub use service::Gateway;
 pub use settings::GatewaySettings;
 pub use status::{

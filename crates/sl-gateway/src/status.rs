@@ -8,7 +8,7 @@ use sl_chain::coins::Ticker;
 use sl_units::{Hash256, HashRate, Mono, ShareDifficulty};
 use sl_work::{JobId, WorkerName};
 
-use crate::LatencyFigures;
+use sl_telemetry::HistogramSnapshot;
 
 /// How the gateway fares; made anew at most once a second, and at the stop.
 #[derive(Clone, Debug, Default)]
@@ -44,7 +44,7 @@ pub struct GatewayStatus {
     /// Jobs that the source has given; renewals are not counted.
     pub jobs: u64,
     /// From a job's birth at its source to the last write to a machine that waited for it.
-    pub job_latency: LatencyFigures,
+    pub job_latency: HistogramSnapshot,
     /// The last 64 jobs, oldest first, each a second after it came.
     pub sent: VecDeque<JobSent>,
     /// The slots.

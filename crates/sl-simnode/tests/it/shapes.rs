@@ -244,6 +244,13 @@ fn the_chain_can_be_read() {
         (-1, "JSON value is not an integer as expected".into())
     );
     assert_eq!(error(&mut rig, "getblockcount", json!([1])), (-1, "getblockcount".into()));
+    // Independent pools call `submitblock` bare to learn whether the node has it.
+    assert_eq!(
+        error(&mut rig, "submitblock", json!([])),
+        (-1, "submitblock \"hexdata\" \"dummy\"".into())
+    );
+    assert_eq!(error(&mut rig, "validateaddress", json!([])).0, -1);
+    assert_eq!(error(&mut rig, "submitauxblock", json!(["11".repeat(32)])).0, -1);
     let help = rig.ask("help", json!([]));
     assert!(help.as_str().expect("a text").contains("submitauxblock"));
     for (method, params) in [
@@ -285,4 +292,19 @@ fn long_polls_say_that_they_wait() {
         new.get(),
         format!("{{\"hash\":\"{hash}\",\"height\":{}}}", rig.row.start_height + 1)
     );
+}
+
+#[test]
+fn a_node_tells_of_the_peers_that_it_claims() {
+    let mut rig = Rig::new("LTC", 1.0, &free());
+    rig.wait(6.0);
+    rig.mine();
+    let peers = rig.ask("getpeerinfo", json!([]));
+    let peers = peers.as_array().expect("a list");
+    assert_eq!(json!(peers.len()), rig.ask("getconnectioncount", json!([])));
+    let first = &peers[0];
+    assert_eq!(first["addr"], "192.0.2.1:9333", "an address for examples");
+    assert_eq!(first["startingheight"], rig.row.start_height);
+    assert_eq!(first["synced_blocks"], rig.row.start_height + 1);
+    assert_eq!(first["version"], rig.ask("getnetworkinfo", json!([]))["protocolversion"]);
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sl_ports::{Clock, process};
 use sl_pow::{
-    Prover, Registry,
+    BadAlgorithm, Prover, Registry,
     bench::{BenchPlan, measure},
 };
 use sl_scrypt::Scrypt;
@@ -23,9 +23,9 @@ pub enum BenchError {
     /// No engine is right.
     #[error(transparent)]
     NoProver(#[from] sl_pow::NoProver),
-    /// The parent's algorithm is not registered: a fault of this program.
-    #[error("the algorithm {ALGORITHM} is not registered")]
-    NoAlgorithm,
+    /// The name gives no algorithm.
+    #[error(transparent)]
+    Algorithm(#[from] BadAlgorithm),
     /// No threads to measure with.
     #[error("0 threads were asked for, at least 1 is needed")]
     NoThreads,
@@ -71,7 +71,7 @@ pub fn quick_rate(
     threads: usize,
     clock: Clock,
 ) -> Result<HashRate, BenchError> {
-    let algorithm = registry.get(ALGORITHM).ok_or(BenchError::NoAlgorithm)?;
+    let algorithm = registry.resolve(ALGORITHM)?;
     let mut provers =
         (0..threads.max(1)).map(|_| registry.best(ALGORITHM)).collect::<Result<Vec<_>, _>>()?;
     Ok(measure(&mut provers, algorithm.as_ref(), QUICK, || clock.mono()).hashrate)
@@ -91,7 +91,7 @@ pub fn bench_engines(
     if threads == 0 {
         return Err(BenchError::NoThreads);
     }
-    let algorithm = registry.get(ALGORITHM).ok_or(BenchError::NoAlgorithm)?;
+    let algorithm = registry.resolve(ALGORITHM)?;
     let mut all = Vec::new();
     for row in algorithm.engines() {
         let mut figures = EngineFigures {

@@ -8,17 +8,23 @@ pub const HEADER_LEN: usize = 80;
 /// Where the nonce stands in a header: bytes 76..80, least significant first.
 pub const NONCE_OFFSET: usize = 76;
 
+/// Where the time stands in a header: bytes 68..72, seconds since 1970, least significant first.
+pub const TIME_OFFSET: usize = 68;
+
 /// One proof-of-work algorithm by name, with the parameters that the name implies
 /// (`scrypt` is N=1024, r=1, p=1 over 80-byte headers).
+///
+/// A hash that cannot be made, for want of memory or because the algorithm does not cover the
+/// header, is told as 32 bytes of `ff`: the number that meets no target that anybody sets.
 pub trait Algorithm: Send + Sync {
     /// The name by which configuration and registry know it.
-    fn name(&self) -> &'static str;
+    fn name(&self) -> &str;
 
     /// The hash of a header by the plainest code there is: what every engine is measured against.
     fn hash(&self, header: &[u8; HEADER_LEN]) -> Hash256;
 
     /// Known answers, at least one. The first one's header is the bench's header.
-    fn vectors(&self) -> &'static [Vector];
+    fn vectors(&self) -> &[Vector];
 
     /// The engines that know this algorithm, in any order; the registry tries the widest first.
     fn engines(&self) -> Vec<EngineRow>;
@@ -62,6 +68,13 @@ pub fn nonce_of(header: &[u8; HEADER_LEN]) -> u32 {
     u32::from_le_bytes([a, b, c, d])
 }
 
+/// The time that stands in a header, in seconds since 1970.
+#[must_use]
+pub fn time_of(header: &[u8; HEADER_LEN]) -> u32 {
+    let (_, rest) = header.split_at(TIME_OFFSET);
+    rest.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes))
+}
+
 /// The header with another nonce.
 #[must_use]
 pub fn with_nonce(header: &[u8; HEADER_LEN], nonce: u32) -> [u8; HEADER_LEN] {
@@ -101,6 +114,13 @@ mod tests {
         assert_eq!(header[NONCE_OFFSET..], [1, 2, 3, 4]);
         assert_eq!(header[..NONCE_OFFSET], [7; NONCE_OFFSET]);
         assert_eq!(nonce_of(&header), 0x0403_0201);
+    }
+
+    #[test]
+    fn the_time_is_the_third_word_from_the_end() {
+        let mut header = [7; HEADER_LEN];
+        header[TIME_OFFSET..TIME_OFFSET + 4].copy_from_slice(&0x0403_0201u32.to_le_bytes());
+        assert_eq!(time_of(&header), 0x0403_0201);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use sl_units::{Hash256, Target};
 
@@ -44,7 +44,7 @@ pub struct Hit {
 }
 
 /// An engine is a row: its name and width, whether this machine can run it, and how it is made.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub struct EngineRow {
     /// The name, unique among the engines of an algorithm.
     pub name: &'static str,
@@ -53,7 +53,19 @@ pub struct EngineRow {
     /// Whether this machine has what the engine needs.
     pub available: fn() -> bool,
     /// Makes one, with its memory. To be called only where `available` says yes.
-    pub make: fn() -> Box<dyn Engine>,
+    pub make: MakeEngine,
+}
+
+/// Makes an engine of one row, as often as there are threads.
+pub type MakeEngine = Arc<dyn Fn() -> Box<dyn Engine> + Send + Sync>;
+
+impl fmt::Debug for EngineRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EngineRow")
+            .field("name", &self.name)
+            .field("lanes", &self.lanes)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The plainest engine: the algorithm's own scalar reference, one lane. It serves an algorithm

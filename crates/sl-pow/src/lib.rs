@@ -9,7 +9,12 @@
 //! The chain of evidence: an [`Engine`] is only believed after its self-test made it a
 //! [`Prover`], and only a [`Prover`] makes a [`Hashed`].
 //!
+//! An algorithm has a fixed name (`scrypt`), or it is made by an [`AlgorithmFamily`] from a name
+//! with parameters (`scrypt-n:N=2048`). [`Registry::resolve`] reads both.
+//!
 //! ```
+//! use std::sync::Arc;
+//!
 //! use sl_pow::{Algorithm, Engine, EngineRow, Registry, ScalarEngine, Vector, HEADER_LEN};
 //! use sl_units::{Hash256, Target};
 //!
@@ -20,13 +25,13 @@
 //!     [Vector { name: "zeros", header: [0; HEADER_LEN], hash: Hash256::ZERO }];
 //!
 //! impl Algorithm for Tail {
-//!     fn name(&self) -> &'static str {
+//!     fn name(&self) -> &str {
 //!         "tail"
 //!     }
 //!     fn hash(&self, header: &[u8; HEADER_LEN]) -> Hash256 {
 //!         Hash256::from_bytes(*header.last_chunk().expect("80 is more than 32"))
 //!     }
-//!     fn vectors(&self) -> &'static [Vector] {
+//!     fn vectors(&self) -> &[Vector] {
 //!         &VECTORS
 //!     }
 //!     fn engines(&self) -> Vec<EngineRow> {
@@ -34,7 +39,7 @@
 //!             name: "scalar",
 //!             lanes: 1,
 //!             available: || true,
-//!             make: || Box::new(ScalarEngine::new(Tail)),
+//!             make: Arc::new(|| Box::new(ScalarEngine::new(Tail))),
 //!         }]
 //!     }
 //! }
@@ -50,12 +55,16 @@
 mod algorithm;
 pub mod bench;
 mod engine;
+mod family;
 mod prover;
 mod registry;
 mod selftest;
 
-pub use algorithm::{Algorithm, HEADER_LEN, NONCE_OFFSET, Vector, nonce_of, with_nonce};
-pub use engine::{Engine, EngineRow, Hit, ScalarEngine};
+pub use algorithm::{
+    Algorithm, HEADER_LEN, NONCE_OFFSET, TIME_OFFSET, Vector, nonce_of, time_of, with_nonce,
+};
+pub use engine::{Engine, EngineRow, Hit, MakeEngine, ScalarEngine};
+pub use family::{AlgorithmFamily, BadAlgorithm, BadParameter, Parameter, Refused};
 pub use prover::{Hashed, Prover};
 pub use registry::{Failures, NameTaken, Names, NoProver, Registry};
 pub use selftest::{Door, SelfTestFailed, WrongAnswer};

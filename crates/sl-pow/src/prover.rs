@@ -9,7 +9,7 @@ use crate::{Algorithm, Engine, HEADER_LEN, Hit, SelfTestFailed, nonce_of, selfte
 /// A prover belongs to one thread at a time (it is `Send`); make one for each thread.
 pub struct Prover {
     engine: Box<dyn Engine>,
-    algorithm: &'static str,
+    algorithm: String,
     passed_over: Vec<SelfTestFailed>,
     hits: Vec<Hit>,
     hashes: Vec<Hash256>,
@@ -28,7 +28,7 @@ impl Prover {
         selftest::check(engine.as_mut(), algorithm)?;
         Ok(Self {
             engine,
-            algorithm: algorithm.name(),
+            algorithm: algorithm.name().to_owned(),
             passed_over: Vec::new(),
             hits: Vec::new(),
             hashes: Vec::new(),
@@ -103,8 +103,8 @@ impl Prover {
 
     /// The algorithm's name: `scrypt`.
     #[must_use]
-    pub const fn algorithm(&self) -> &'static str {
-        self.algorithm
+    pub fn algorithm(&self) -> &str {
+        &self.algorithm
     }
 
     /// Headers hashed side by side: the best number for `batch`, and the best divisor of `count`.

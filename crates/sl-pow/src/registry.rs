@@ -2,45 +2,103 @@ use std::{cmp::Reverse, fmt, sync::Arc};
 
 use thiserror::Error;
 
-use crate::{Algorithm, EngineRow, Prover, SelfTestFailed};
+use crate::{
+    Algorithm, AlgorithmFamily, BadAlgorithm, EngineRow, Prover, SelfTestFailed,
+    family::{self, cut},
+};
 
-/// The algorithms this program knows, by name.
+/// The algorithms this program knows, by name, and the families that make further ones.
 ///
 /// Cheap to clone: clones share the algorithms.
 #[derive(Clone, Default)]
 pub struct Registry {
     algorithms: Vec<Arc<dyn Algorithm>>,
+    families: Vec<Arc<dyn AlgorithmFamily>>,
 }
 
 impl Registry {
     /// A registry without an algorithm.
     #[must_use]
     pub const fn new() -> Self {
-        Self { algorithms: Vec::new() }
+        Self { algorithms: Vec::new(), families: Vec::new() }
     }
 
     /// Adds an algorithm.
     ///
     /// # Errors
-    /// When its name is taken.
+    /// When its name is taken, or has the colon by which families are known.
     pub fn register(&mut self, algorithm: impl Algorithm + 'static) -> Result<(), NameTaken> {
         let name = algorithm.name();
-        if self.get(name).is_some() {
-            return Err(NameTaken(name));
+        if self.is_taken(name) {
+            return Err(NameTaken(cut(name)));
         }
         self.algorithms.push(Arc::new(algorithm));
         Ok(())
     }
 
-    /// The algorithm of this name.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<&Arc<dyn Algorithm>> {
-        self.algorithms.iter().find(|algorithm| algorithm.name() == name)
+    /// Adds a family of algorithms.
+    ///
+    /// # Errors
+    /// When its name is taken, or has a colon.
+    pub fn register_family(
+        &mut self,
+        family: impl AlgorithmFamily + 'static,
+    ) -> Result<(), NameTaken> {
+        let name = family.name();
+        if self.is_taken(name) {
+            return Err(NameTaken(cut(name)));
+        }
+        self.families.push(Arc::new(family));
+        Ok(())
     }
 
-    /// The names, in the order of registration.
-    pub fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.algorithms.iter().map(|algorithm| algorithm.name())
+    /// The algorithm of this name: one that was registered, or one that its family makes of the
+    /// parameters behind the colon.
+    ///
+    /// # Errors
+    /// An unknown name, with the nearest; parameters that are wrong, with what is allowed.
+    pub fn resolve(&self, name: &str) -> Result<Arc<dyn Algorithm>, BadAlgorithm> {
+        if let Some(algorithm) = self.algorithms.iter().find(|it| it.name() == name) {
+            return Ok(algorithm.clone());
+        }
+        let (head, parameters) = name.split_once(':').unwrap_or((name, ""));
+        if let Some(family) = self.families.iter().find(|family| family.name() == head) {
+            return family::make(family.as_ref(), parameters);
+        }
+        let fixed = self.algorithms.iter().map(|it| it.name());
+        let heads = self.families.iter().map(|family| family.name());
+        Err(BadAlgorithm::Unknown {
+            found: cut(name),
+            allowed: Names(self.usages()),
+            nearest: family::nearest(head, fixed.chain(heads)),
+        })
+    }
+
+    /// How algorithms are named: each fixed name, each family with its parameters and defaults
+    /// (`scrypt-n:N,r=1,p=1`), in the order of registration.
+    #[must_use]
+    pub fn usages(&self) -> Vec<String> {
+        let fixed = self.algorithms.iter().map(|algorithm| algorithm.name().to_owned());
+        fixed.chain(self.families.iter().map(|it| family::usage(it.as_ref()))).collect()
+    }
+
+    /// A name for each thing that is registered: the fixed algorithms, and each family's example.
+    /// Who proves all of them has proved every kernel.
+    #[must_use]
+    pub fn examples(&self) -> Vec<String> {
+        let fixed = self.algorithms.iter().map(|algorithm| algorithm.name().to_owned());
+        fixed.chain(self.families.iter().map(|family| family.example().to_owned())).collect()
+    }
+
+    /// The families, in the order of registration.
+    pub fn families(&self) -> impl Iterator<Item = &dyn AlgorithmFamily> {
+        self.families.iter().map(AsRef::as_ref)
+    }
+
+    fn is_taken(&self, name: &str) -> bool {
+        let mut fixed = self.algorithms.iter().map(|it| it.name());
+        let mut heads = self.families.iter().map(|family| family.name());
+        name.contains(':') || fixed.any(|it| it == name) || heads.any(|it| it == name)
     }
 
     /// The widest engine that this machine can run and that passes its self-test. Those that
@@ -49,7 +107,7 @@ impl Registry {
     /// # Errors
     /// When the name is unknown, or no engine is left.
     pub fn best(&self, name: &str) -> Result<Prover, NoProver> {
-        let algorithm = self.known(name)?;
+        let algorithm = self.resolve(name)?;
         let mut rows = algorithm.engines();
         rows.retain(|row| (row.available)());
         rows.sort_by_key(|row| Reverse(row.lanes));
@@ -60,7 +118,7 @@ impl Registry {
                 Err(failure) => failed.push(failure),
             }
         }
-        Err(NoProver::NoneLeft { algorithm: algorithm.name(), failed: Failures(failed) })
+        Err(NoProver::NoneLeft { algorithm: algorithm.name().to_owned(), failed: Failures(failed) })
     }
 
     /// The engine of this name, for an operator who wants that one and no other.
@@ -68,54 +126,44 @@ impl Registry {
     /// # Errors
     /// When a name is unknown, this machine cannot run the engine, or it fails its self-test.
     pub fn named(&self, name: &str, engine: &str) -> Result<Prover, NoProver> {
-        let algorithm = self.known(name)?;
+        let algorithm = self.resolve(name)?;
         let rows = algorithm.engines();
         let usable = |row: &&EngineRow| (row.available)();
         let row = rows.iter().filter(usable).find(|row| row.name == engine).ok_or_else(|| {
             NoProver::UnknownEngine {
-                algorithm: algorithm.name(),
-                found: engine.chars().take(80).collect(),
-                allowed: Names(rows.iter().filter(usable).map(|row| row.name).collect()),
+                algorithm: algorithm.name().to_owned(),
+                found: cut(engine),
+                allowed: Names(rows.iter().filter(usable).map(|row| row.name.to_owned()).collect()),
             }
         })?;
         Ok(Prover::new((row.make)(), algorithm.as_ref())?)
-    }
-
-    fn known(&self, name: &str) -> Result<&Arc<dyn Algorithm>, NoProver> {
-        self.get(name).ok_or_else(|| NoProver::UnknownAlgorithm {
-            found: name.chars().take(80).collect(),
-            allowed: Names(self.names().collect()),
-        })
     }
 }
 
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.names()).finish()
+        f.debug_list().entries(self.usages()).finish()
     }
 }
 
 /// Why an algorithm was not registered.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
-#[error("an algorithm named {0} is registered already; give this one another name")]
-pub struct NameTaken(&'static str);
+#[error(
+    "an algorithm named {0} is registered already, or the name has a colon; choose another name"
+)]
+pub struct NameTaken(String);
 
 /// Why there is no prover.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum NoProver {
-    /// The registry holds no algorithm of this name.
-    #[error("found algorithm {found:?}, allowed are: {allowed}")]
-    UnknownAlgorithm {
-        /// The name that was found, cut to 80 characters.
-        found: String,
-        /// The names of the registry.
-        allowed: Names,
-    },
+    /// The name gives no algorithm.
+    #[error(transparent)]
+    Algorithm(#[from] BadAlgorithm),
     /// The algorithm has no engine of this name that this machine can run.
     #[error("found engine {found:?} of {algorithm}, this machine can run: {allowed}")]
     UnknownEngine {
         /// The algorithm.
-        algorithm: &'static str,
+        algorithm: String,
         /// The name that was found, cut to 80 characters.
         found: String,
         /// The names of the engines that this machine can run.
@@ -128,7 +176,7 @@ pub enum NoProver {
     #[error("no engine of {algorithm} is right on this machine: {failed}")]
     NoneLeft {
         /// The algorithm.
-        algorithm: &'static str,
+        algorithm: String,
         /// What each engine did wrong.
         failed: Failures,
     },
@@ -136,7 +184,7 @@ pub enum NoProver {
 
 /// Names, printed with commas.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Names(pub Vec<&'static str>);
+pub struct Names(pub Vec<String>);
 
 impl fmt::Display for Names {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

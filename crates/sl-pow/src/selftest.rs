@@ -29,7 +29,7 @@ pub struct WrongAnswer {
     /// The engine's name.
     pub engine: &'static str,
     /// The algorithm's name.
-    pub algorithm: &'static str,
+    pub algorithm: String,
     /// Which of the engine's two doors gave the answer.
     pub door: Door,
     /// Place in the batch, or distance of the nonce from the first of the scan.
@@ -200,7 +200,7 @@ impl SelfTest<'_> {
         }
         Err(SelfTestFailed(Box::new(WrongAnswer {
             engine: self.name,
-            algorithm: self.algorithm.name(),
+            algorithm: self.algorithm.name().to_owned(),
             door,
             lane,
             vector: vector.to_owned(),

@@ -218,9 +218,9 @@ pub(crate) fn row<K: Kernel>() -> EngineRow {
         name: K::NAME,
         lanes: K::LANES,
         available: || K::detect().is_some(),
-        make: || {
+        make: std::sync::Arc::new(|| {
             let cpu = K::detect().expect("an engine is only made where it is available");
             Box::new(KernelEngine::<K> { wide: Station::new(cpu), single: Station::new(()) })
-        },
+        }),
     }
 }

@@ -44,7 +44,7 @@ impl Parts {
             seed: self.ports.randomness.root(),
         });
         let password = self.secret("simulation.rpc_password", &simulation.rpc_password)?;
-        let algorithm = self.registry.get(ALGORITHM).cloned().ok_or(BenchError::NoAlgorithm)?;
+        let algorithm = self.registry.resolve(ALGORITHM).map_err(BenchError::from)?;
         let pow: PowHash = Arc::new(move |header| algorithm.hash(header));
         for coin in simulation.chains() {
             let settings = simnode::NodeSettings {

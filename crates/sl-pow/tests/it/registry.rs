@@ -1,4 +1,6 @@
-use sl_pow::{EngineRow, NoProver, Registry};
+use std::sync::Arc;
+
+use sl_pow::{Algorithm, AlgorithmFamily, EngineRow, NoProver, Parameter, Refused, Registry};
 
 use crate::toy::{Fault, Toy, ToyEngine};
 
@@ -9,7 +11,7 @@ macro_rules! row {
             name: $name,
             lanes: $lanes,
             available: || $available,
-            make: || Box::new(ToyEngine { name: $name, lanes: $lanes, fault: $fault }),
+            make: Arc::new(|| Box::new(ToyEngine { name: $name, lanes: $lanes, fault: $fault })),
         }
     };
 }
@@ -80,8 +82,108 @@ fn a_name_is_registered_once() {
     let mut registry = registry(Vec::new);
     assert!(registry.register(Toy("toy", Vec::new)).is_err());
     registry.register(Toy("toy-2", Vec::new)).expect("a new name");
-    assert_eq!(registry.names().collect::<Vec<_>>(), ["toy", "toy-2"]);
-    assert!(registry.get("toy").is_some() && registry.get("x11").is_none());
+    assert!(registry.register(Toy("toy:3", Vec::new)).is_err());
+    assert_eq!(registry.examples(), ["toy", "toy-2"]);
+    assert!(registry.resolve("toy").is_ok() && registry.resolve("x11").is_err());
     let error = registry.best("toy").expect_err("it has no engine").to_string();
     assert_eq!(error, "no engine of toy is right on this machine: none is available");
+}
+
+/// A family with a parameter that must be said, and one with a default; odd rows are refused.
+struct Toys;
+
+static TOY_PARAMETERS: [Parameter; 2] = [
+    Parameter { name: "Rows", default: None, least: 2, most: 64, meaning: "an even number" },
+    Parameter { name: "turns", default: Some(7), least: 0, most: 9, meaning: "turns of each row" },
+];
+
+impl AlgorithmFamily for Toys {
+    fn name(&self) -> &'static str {
+        "toys"
+    }
+
+    fn parameters(&self) -> &'static [Parameter] {
+        &TOY_PARAMETERS
+    }
+
+    fn example(&self) -> &'static str {
+        "toys:4"
+    }
+
+    fn make(&self, values: &[u64]) -> Result<Arc<dyn Algorithm>, Refused> {
+        let &[rows, turns] = values else { return Err(Refused("two values".into())) };
+        if rows % 2 == 1 {
+            return Err(Refused(format!("Rows is {rows}, allowed are even numbers")));
+        }
+        // The name tells the test what arrived.
+        let name = format!("toys:Rows={rows},turns={turns}").leak();
+        Ok(Arc::new(Toy(name, || vec![row!("toy", 2, Fault::None, available: true)])))
+    }
+}
+
+fn family() -> Registry {
+    let mut registry = registry(|| vec![row!("toy", 2, Fault::None, available: true)]);
+    registry.register_family(Toys).expect("a new name");
+    registry
+}
+
+#[test]
+fn a_family_makes_algorithms_by_name() {
+    let registry = family();
+    let check = |name: &str, expect: &str| {
+        let made = registry.resolve(name).map(|algorithm| algorithm.name().to_owned());
+        assert_eq!(made.as_deref(), Ok(expect), "{name}");
+    };
+    check("toy", "toy");
+    check("toys:4", "toys:Rows=4,turns=7");
+    check("toys:4,1", "toys:Rows=4,turns=1");
+    check("toys:rows=6", "toys:Rows=6,turns=7");
+    check("toys: turns=0 , Rows=64", "toys:Rows=64,turns=0");
+    check("toys:4,turns=9", "toys:Rows=4,turns=9");
+    let prover = registry.best("toys:4").expect("right");
+    assert_eq!(prover.algorithm(), "toys:Rows=4,turns=7");
+    assert_eq!(registry.examples(), ["toy", "toys:4"]);
+    assert_eq!(registry.usages(), ["toy", "toys:Rows,turns=7"]);
+}
+
+#[test]
+fn a_wrong_name_tells_what_was_found_what_is_allowed_and_what_is_near() {
+    let registry = family();
+    let check = |name: &str, expect: &str| {
+        let error = registry.resolve(name).map(|_| ()).expect_err(name).to_string();
+        assert_eq!(error, expect, "{name}");
+    };
+    check("x11", "found algorithm \"x11\", allowed are: toy, toys:Rows,turns=7");
+    check(
+        "tois:4",
+        "found algorithm \"tois:4\", allowed are: toy, toys:Rows,turns=7; did you mean toys?",
+    );
+    check("toys", "algorithm toys: Rows (an even number) is missing; an example: toys:4");
+    check("toys:", "algorithm toys: Rows (an even number) is missing; an example: toys:4");
+    check("toys:3", "algorithm toys: Rows is 3, allowed are even numbers; an example: toys:4");
+    check(
+        "toys:4,5,6",
+        "algorithm toys: found value \"6\" too many, the parameters are: Rows, turns; an example: toys:4",
+    );
+    check(
+        "toys:turn=3",
+        "algorithm toys: found parameter \"turn\", allowed are: Rows, turns; did you mean turns?; \
+         an example: toys:4",
+    );
+    check("toys:4,rows=4", "algorithm toys: found Rows twice, say it once; an example: toys:4");
+    check(
+        "toys:turns=1,4",
+        "algorithm toys: found \"4\" without a name after one with a name; write name=value; \
+         an example: toys:4",
+    );
+    for wrong in ["1", "65", "-4", "four", "", "99999999999999999999999"] {
+        check(
+            &format!("toys:Rows={wrong}"),
+            &format!(
+                "algorithm toys: Rows (an even number) is {wrong:?}, allowed is a whole number from 2 \
+                 to 64; an example: toys:4"
+            ),
+        );
+    }
+    assert!(family().register_family(Toys).is_err());
 }

@@ -8,7 +8,7 @@ fn check(lanes: usize, fault: Fault, expect: Option<(Door, usize)>) {
     let engine = Box::new(ToyEngine { name: "faulty", lanes, fault });
     let found = Prover::new(engine, &Toy("toy", Vec::new));
     let found = found.map(|_| ()).map_err(|failed| {
-        assert_eq!((failed.0.engine, failed.0.algorithm), ("faulty", "toy"));
+        assert_eq!((failed.0.engine, failed.0.algorithm.as_str()), ("faulty", "toy"));
         assert_ne!(failed.0.found, failed.0.expected);
         (failed.0.door, failed.0.lane)
     });

@@ -30,6 +30,8 @@ use crate::{
 const CHUNK: usize = 4096;
 /// Answers that may be due before no more is read.
 const MOST_DUE: usize = 64;
+/// Shares of too low a difficulty that are taken from a machine in a second.
+const VAIN_HASHES_PER_SECOND: f64 = 10.0;
 /// While so many bytes wait for a machine, nothing is read from it, and jobs are skipped.
 const ROOM: u64 = 16 * 1024;
 /// How long answers may take to leave when a connection ends.
@@ -152,6 +154,9 @@ impl Connection {
                 }
                 verdict = self.machine.verdict() => {
                     if let Some(event) = self.machine.settle(verdict, self.now()) {
+                        if event.cost_a_hash_in_vain() {
+                            self.tokens -= self.price_of_a_vain_hash();
+                        }
                         self.tell(event).await;
                     }
                     Ok(())
@@ -198,7 +203,11 @@ impl Connection {
     async fn hear(&mut self) -> Result<(), Over> {
         let chunk = match take_chunk(&self.stream) {
             Ok(None) => return Ok(()),
-            Ok(Some(chunk)) if chunk.is_empty() => return Err(Over(None)),
+            Ok(Some(chunk)) if chunk.is_empty() => {
+                // It says no more, but may still listen for what it is owed.
+                self.end(None);
+                return Ok(());
+            }
             Ok(Some(chunk)) => chunk,
             Err(_) => return Err(Over(None)),
         };
@@ -243,8 +252,9 @@ impl Connection {
                 Output::Ready => self.welcome().await,
                 Output::Share { id, submit } => {
                     self.last_share = self.now();
+                    let room = self.shared.verifiers.room(self.machine.slot()).await;
                     let board = self.board.borrow().clone();
-                    let event = self.machine.share(&board, &self.shared.verifiers, id, &submit);
+                    let event = self.machine.share(&board, room, id, &submit);
                     if let Some(event) = event {
                         self.tell(event).await;
                     }
@@ -334,6 +344,12 @@ impl Connection {
     fn end(&mut self, why: Option<Gone>) {
         let until = self.now() + DRAIN;
         self.ending.get_or_insert(Ending { until, why });
+    }
+
+    /// What a share under the machine's difficulty costs it: it made the gateway hash for nothing,
+    /// so about ten a second are taken from one machine, after a burst of twenty.
+    fn price_of_a_vain_hash(&self) -> f64 {
+        f64::from(self.shared.settings.messages_per_second) / VAIN_HASHES_PER_SECOND
     }
 
     fn has_tokens(&mut self) -> bool {

@@ -51,6 +51,13 @@ pub(crate) enum Event {
     Gone { machine: u64, why: Option<Gone> },
 }
 
+impl Event {
+    /// Whether a machine made the gateway hash for nothing.
+    pub(crate) const fn cost_a_hash_in_vain(&self) -> bool {
+        matches!(self, Self::Judged { judgement: Judgement::LowDifficulty, .. })
+    }
+}
+
 /// A machine that is ready for work.
 #[derive(Debug)]
 pub(crate) struct Arrival {

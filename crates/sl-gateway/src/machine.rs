@@ -15,7 +15,7 @@ use crate::{
     slots::Taken,
     standing::{Repeated, ShareKey, Standing},
     vardiff::{Rules, Vardiff},
-    verifier::{Answer, Busy, Verifiers},
+    verifier::{Answer, Busy, Room},
 };
 
 /// One machine: what it was told, what it sent, and its answers in the order they are due.
@@ -114,16 +114,21 @@ impl Machine {
         Some((lines.collect(), issued.clone(), (before != Some(difficulty)).then_some(difficulty)))
     }
 
+    /// The number of its slot; 0 before it subscribes.
+    pub(crate) fn slot(&self) -> u64 {
+        self.taken.as_ref().map_or(0, |taken| taken.slot)
+    }
+
     /// A share: it is being checked, or refused at once, which is told.
     pub(crate) fn share(
         &mut self,
         board: &Board,
-        verifiers: &Verifiers,
+        room: Result<Room, Busy>,
         id: Id,
         submit: &Submit,
     ) -> Option<Event> {
         let worker = self.worker(&submit.user);
-        match self.claim(board, verifiers, submit) {
+        match self.claim(board, room, submit) {
             Ok((job, key, difficulty, stale, answer)) => {
                 let share = InFlight { id, worker, job, key, difficulty, stale, answer };
                 self.due.push_back(Due::Share(Box::new(share)));
@@ -141,7 +146,7 @@ impl Machine {
     fn claim(
         &mut self,
         board: &Board,
-        verifiers: &Verifiers,
+        room: Result<Room, Busy>,
         submit: &Submit,
     ) -> Result<(u64, ShareKey, ShareDifficulty, bool, Answer), Refused> {
         let unknown = || (ErrorCode::JobNotFound.into(), Judgement::UnknownJob);
@@ -172,7 +177,7 @@ impl Machine {
         let target = Target::from(difficulty).easier(job.wanted);
         let checked = Claim::new(job.clone(), extranonce, version, submit.ntime, submit.nonce)
             .map_err(|fault| refused(&fault))
-            .and_then(|claim| verifiers.check(taken.slot, claim, target).map_err(busy));
+            .and_then(|claim| Ok(room.map_err(busy)?.check(claim, target)));
         match checked {
             Ok(answer) => Ok((issued.first, key, difficulty, !board.stands(job), answer)),
             Err(refused) => {

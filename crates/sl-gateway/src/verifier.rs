@@ -8,7 +8,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::GatewayError;
 
-/// Claims that wait for one thread; beyond, machines are told that the gateway is busy.
+/// Claims that wait for one thread; beyond, connections wait in the order they came, each with one
+/// share, so that a flood from some delays the others but takes nothing from them.
 const QUEUE: usize = 1024;
 
 /// What a connection will hear of its claim.
@@ -33,7 +34,20 @@ pub(crate) struct Verifiers {
     engine: &'static str,
 }
 
-/// Too many claims wait.
+/// A place for one claim at the thread of a slot.
+#[derive(Debug)]
+pub(crate) struct Room(mpsc::OwnedPermit<Check>);
+
+impl Room {
+    /// Hands the claim over.
+    pub(crate) fn check(self, claim: Claim, target: Target) -> Answer {
+        let (answer, verdict) = oneshot::channel();
+        self.0.send(Check { claim, target, answer });
+        verdict
+    }
+}
+
+/// The thread that would check the claim is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the gateway is busy, send the share again")]
 pub(crate) struct Busy;
@@ -61,13 +75,13 @@ impl Verifiers {
         Ok((verifiers, handles))
     }
 
-    /// Hands a claim to the thread of this slot.
-    pub(crate) fn check(&self, slot: u64, claim: Claim, target: Target) -> Result<Answer, Busy> {
+    /// Waits until the thread of this slot has a place for one more claim: at most as long as its
+    /// queue takes. Who asked first comes first. Cancel-safe.
+    pub(crate) async fn room(&self, slot: u64) -> Result<Room, Busy> {
         let count = u64::try_from(self.threads.len()).unwrap_or(1).max(1);
         let thread = usize::try_from(slot % count).ok().and_then(|index| self.threads.get(index));
-        let (answer, verdict) = oneshot::channel();
-        thread.ok_or(Busy)?.try_send(Check { claim, target, answer }).map_err(|_| Busy)?;
-        Ok(verdict)
+        let place = thread.ok_or(Busy)?.clone().reserve_owned().await.map_err(|_| Busy)?;
+        Ok(Room(place))
     }
 
     /// Whether a thread has died.
@@ -95,5 +109,34 @@ fn run(mut prover: Prover, mut checks: mpsc::Receiver<Check>) {
             // A connection that has gone meanwhile wants no answer.
             let _ = check.answer.send(verify(check.claim, hashed, check.target));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        future::Future,
+        pin::pin,
+        task::{Context, Poll, Waker},
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_full_thread_makes_wait_in_turn_and_refuses_nobody() {
+        let (send, checks) = mpsc::channel(1);
+        let verifiers = Verifiers { threads: vec![send], engine: "none" };
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut first = pin!(verifiers.room(7));
+        let Poll::Ready(Ok(place)) = first.as_mut().poll(&mut cx) else { panic!("room at first") };
+        let mut second = pin!(verifiers.room(8));
+        let mut third = pin!(verifiers.room(9));
+        assert!(second.as_mut().poll(&mut cx).is_pending());
+        assert!(third.as_mut().poll(&mut cx).is_pending());
+        drop(place);
+        assert!(third.as_mut().poll(&mut cx).is_pending(), "the second was there before");
+        assert!(matches!(second.as_mut().poll(&mut cx), Poll::Ready(Ok(_))));
+        drop(checks);
+        assert!(matches!(third.as_mut().poll(&mut cx), Poll::Ready(Err(Busy))));
     }
 }

@@ -255,6 +255,11 @@ impl Client {
         soon(self.out.write_all(line.as_bytes())).await.expect("a listener");
     }
 
+    /// Says that nothing more will be said; it still listens.
+    pub(crate) async fn hush(&mut self) {
+        soon(self.out.shutdown()).await.expect("a listener");
+    }
+
     /// The next line; `None` when the connection is closed.
     pub(crate) async fn hear_line(&mut self) -> Option<String> {
         let mut line = String::new();

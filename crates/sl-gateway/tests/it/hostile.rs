@@ -104,3 +104,38 @@ async fn messages_over_the_rate_wait() {
     farm.status_when(|status| status.protection.throttled > 0).await;
     farm.stop().await;
 }
+
+#[tokio::test]
+async fn hashing_in_vain_costs_a_machine_its_turn_and_nobody_else_theirs() {
+    let mut farm = Farm::working().await;
+    let (mut honest, _, notify) = farm.machine("rig.1").await;
+    let (mut liar, _, _) = farm.machine("liar").await;
+    let mut status = farm.status.clone();
+    let mut sent = 0u32;
+    // Far fewer messages than may be sent in a second, but each costs a hash.
+    while status.borrow_and_update().protection.throttled == 0 {
+        for _ in 0..30 {
+            sent += 1;
+            let refused = liar.submit("liar", &notify, sent, u32::MAX).await;
+            assert_eq!(refused.expect_err("a lie").0, 23);
+        }
+        honest.submit("rig.1", &notify, sent, 1).await.expect("accepted");
+        crate::harness::soon(status.changed()).await.expect("the gateway runs");
+    }
+    assert!(sent < 4000, "{sent} lies before the first had to wait");
+    farm.stop().await;
+}
+
+#[tokio::test]
+async fn who_says_that_no_more_will_come_still_hears_what_it_is_owed() {
+    let mut farm = Farm::working().await;
+    let (mut machine, _, notify) = farm.machine("rig.1").await;
+    let params = json!(["rig.1", notify[0], "00000000", notify[7], "00000001"]);
+    let line = json!({"id": 4, "method": "mining.submit", "params": params});
+    machine.say(&format!("{line}\n")).await;
+    machine.hush().await;
+    assert_eq!(machine.reply().await, Ok(json!(true)));
+    machine.closed().await;
+    farm.status_when(|status| status.connections == 0).await;
+    farm.stop().await;
+}

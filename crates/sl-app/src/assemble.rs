@@ -371,29 +371,30 @@ impl Parts {
         };
         // The door shows the health of all, itself included, so it gets the table afterwards.
         let (door_in, door) = watch::channel(None::<View>);
-        if let Some(data) = ports.data.clone() {
-            let spec = ServiceSpec::new(
-                "control",
-                "tells the state at the door in the data folder",
-                move |ctx| {
-                    let (data, door) = (data.clone(), door.clone());
-                    async move {
-                        let view = door.borrow().clone();
-                        match view {
-                            Some(view) => control::serve(data, view, ctx).await,
-                            None => Err("the view is not there before the start".into()),
-                        }
+        let control = self.settings.control.clone();
+        if ports.data.is_some() || control.listen.is_some() {
+            let data = ports.data.clone();
+            let description = "tells health, metrics and state to who asks";
+            let spec = ServiceSpec::new("control", description, move |ctx| {
+                let (data, control, door) = (data.clone(), control.clone(), door.clone());
+                async move {
+                    let view = door.borrow().clone();
+                    match view {
+                        Some(view) => control::serve(data, control, view, ctx).await,
+                        None => Err("the view is not there before the start".into()),
                     }
-                },
-            );
+                }
+            });
             specs.push(spec.optional());
         }
+        let mut listens = self.listens;
+        listens.extend(self.settings.control.listen);
         let rng = ports.randomness.rng("supervisor");
         let supervisor =
             Supervisor::new(specs, rng)?.counting_from(ports.clock.instant_of(Mono::default()));
         let view = view(supervisor.health());
         door_in.send_replace(Some(view.clone()));
-        Ok(Plan { supervisor, view, listens: self.listens })
+        Ok(Plan { supervisor, view, listens })
     }
 
     fn secret(

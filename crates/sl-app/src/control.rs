@@ -1,28 +1,42 @@
-//! The control door: a Unix socket in the data folder that tells the state to whoever may open it.
+//! The control door: HTTP on a Unix socket in the data folder, and on a loopback port if one is set.
 //!
-//! One connection, one answer: a JSON document of [`sl_view::State`], then the end. The folder is
-//! its owner's alone (mode 0700), so the door needs no key.
+//! The folder is its owner's alone (mode 0700), so the socket needs no key; the port gives figures
+//! only, and to loopback only.
 
 use std::{
-    io::{self, Read},
+    io::{self, Read, Write},
+    net::SocketAddr,
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
     time::Duration,
 };
 
+use sl_ports::bind;
 use sl_supervise::{Ctx, ServiceError};
 use sl_view::State;
 use thiserror::Error;
-use tokio::{io::AsyncWriteExt, net::UnixListener, time::timeout};
+use tokio::net::{TcpListener, UnixListener};
 
 use crate::view::View;
 
+mod answer;
+mod server;
+
 /// The socket's name in the data folder.
 const NAME: &str = "control.sock";
-/// A visitor who takes no bytes for so long is left.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long [`ask`] waits for an answer.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// The largest answer that [`ask`] reads.
 const MOST: u64 = 4 * 1024 * 1024;
+
+sl_config::settings! {
+    /// The control door: health, services, metrics and the state, over HTTP.
+    pub struct ControlSettings {
+        /// Loopback address of the HTTP port, such as 127.0.0.1:8787; none opens only the socket in
+        /// the data folder.
+        restart listen: Option<SocketAddr>,
+    }
+}
 
 /// Where the door of a data folder is.
 #[must_use]
@@ -64,39 +78,47 @@ pub fn ask(data: &Path) -> Result<State, AskError> {
         }
         Err(wrong) => return Err(broken(wrong)),
     };
-    stream.set_read_timeout(Some(PATIENCE)).map_err(broken)?;
-    let mut text = String::new();
-    Read::by_ref(&mut stream).take(MOST).read_to_string(&mut text).map_err(broken)?;
-    serde_json::from_str(&text).map_err(|wrong| broken(wrong.into()))
+    let exchange = || {
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(b"GET /state HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        Read::by_ref(&mut stream).take(MOST).read_to_string(&mut answer)?;
+        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        Ok(serde_json::from_str(body)?)
+    };
+    let answered: Result<State, io::Error> = {
+        let mut exchange = exchange;
+        exchange()
+    };
+    answered.map_err(broken)
 }
 
 /// The service: answers until told to stop, then takes the socket away.
-pub(crate) async fn serve(data: PathBuf, view: View, ctx: Ctx) -> Result<(), ServiceError> {
-    let path = door(&data);
+pub(crate) async fn serve(
+    data: Option<PathBuf>,
+    settings: ControlSettings,
+    view: View,
+    ctx: Ctx,
+) -> Result<(), ServiceError> {
+    let socket = data.as_deref().map(open).transpose()?;
+    let port: Option<TcpListener> = match settings.listen {
+        Some(address) => Some(bind::listen(address).await?),
+        None => None,
+    };
+    ctx.ready();
+    server::run(socket, port, view, ctx.stop_token()).await;
+    if let Some(data) = data {
+        std::fs::remove_file(door(&data))?;
+    }
+    Ok(())
+}
+
+fn open(data: &Path) -> io::Result<UnixListener> {
+    let path = door(data);
     // The folder's lock is ours, so a socket that is there was left by a program that is gone.
     match std::fs::remove_file(&path) {
-        Err(wrong) if wrong.kind() != io::ErrorKind::NotFound => return Err(wrong.into()),
+        Err(wrong) if wrong.kind() != io::ErrorKind::NotFound => return Err(wrong),
         _ => {}
     }
-    let listener = UnixListener::bind(&path)?;
-    ctx.ready();
-    loop {
-        // Cancel-safe: a token, an accept.
-        tokio::select! {
-            () = ctx.stopped() => break,
-            accepted = listener.accept() => match accepted {
-                Ok((mut visitor, _)) => {
-                    let answer = serde_json::to_vec(&view.state())?;
-                    let told = timeout(PATIENCE, visitor.write_all(&answer)).await;
-                    tracing::debug!(?told, "asked for the state");
-                }
-                Err(wrong) => {
-                    tracing::warn!(%wrong, "the control door cannot accept");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
-            },
-        }
-    }
-    std::fs::remove_file(&path)?;
-    Ok(())
+    UnixListener::bind(&path)
 }

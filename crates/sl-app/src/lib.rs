@@ -25,13 +25,14 @@ mod blocks;
 mod control;
 mod engines;
 mod latency;
+pub mod metrics;
 mod plan;
 mod ports;
 mod settings;
 mod view;
 
 pub use assemble::{AssembleError, Builder, Composition};
-pub use control::{AskError, ask, door};
+pub use control::{AskError, ControlSettings, ask, door};
 pub use engines::{ALGORITHM, BenchError, EngineFigures, bench_engines, quick_rate, registry};
 pub use plan::{Plan, PortsTaken};
 pub use ports::Ports;

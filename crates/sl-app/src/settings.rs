@@ -11,6 +11,8 @@ use sl_solo::{CoinName, NodeSection, SoloSection};
 use sl_units::HashRate;
 use sl_upstream::PoolSettings;
 
+use crate::control::ControlSettings;
+
 sl_config::setting_enum! {
     /// What the program is for.
     pub enum Mode {
@@ -49,6 +51,8 @@ sl_config::settings! {
         section gateway: GatewaySettings,
         /// This machine's own engines.
         section mine: HasherSettings,
+        /// The control door: health, services, metrics and the state, over HTTP.
+        section control: ControlSettings,
         /// A pool to work for.
         optional pool: PoolSettings,
         /// Own coin nodes to mine on.
@@ -117,6 +121,10 @@ pub fn check(settings: &Settings, check: &mut Check<'_>) {
         if let Err(wrong) = Address::parse(&node.address, node.coin.row()) {
             check.refuse(&format!("{key}.address"), Wrong::value(wrong.to_string()));
         }
+    }
+    if settings.control.listen.is_some_and(|listen| !listen.ip().is_loopback()) {
+        let wrong = Wrong::value("the control door has no key, so it opens on loopback only");
+        check.refuse("control.listen", wrong.hint("use 127.0.0.1:8787"));
     }
     if let Err(wrong) = settings.gateway.may_listen() {
         check.refuse("gateway.listen", Wrong::value(wrong.to_string()));

@@ -1,0 +1,335 @@
+//! The metrics, each defined once: name, kind, help, labels, and where its values stand in the state
+//! tree. What is unknown is absent, never zero.
+
+use std::fmt::Write as _;
+
+use sl_view::{Latency, State};
+
+/// How a metric moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricKind {
+    /// Up and down.
+    Gauge,
+    /// Up only, from the start of the process.
+    Counter,
+}
+
+/// The values of a metric: those of its labels, and the number.
+type Samples = Vec<(Vec<String>, f64)>;
+
+/// One metric.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    /// Its name, by the naming rules of Prometheus.
+    pub name: &'static str,
+    /// How it moves.
+    pub kind: MetricKind,
+    /// What it tells, with its unit.
+    pub help: &'static str,
+    /// The names of its labels.
+    pub labels: &'static [&'static str],
+    read: fn(&State) -> Samples,
+}
+
+// tidy: table
+/// All metrics, in the order in which they are told.
+pub const METRICS: &[Metric] = &[
+    gauge("silverlode_build_info", "Always 1; the version as a label.", &["version"], |_| {
+        vec![(vec![env!("CARGO_PKG_VERSION").into()], 1.0)]
+    }),
+    gauge("silverlode_uptime_seconds", "Time since the start.", &[], |state| {
+        one(Some(state.summary.uptime_s))
+    }),
+    gauge(
+        "silverlode_hashrate_hashes_per_second",
+        "Hash rate of this machine's own engines.",
+        &[],
+        |state| one(state.summary.hashrate_hs),
+    ),
+    counter(
+        "silverlode_shares_total",
+        "Shares judged, by verdict: accepted, rejected, stale.",
+        &["verdict"],
+        |state| {
+            let shares = &state.summary.shares;
+            labelled([
+                ("accepted", shares.accepted),
+                ("rejected", shares.rejected),
+                ("stale", shares.stale),
+            ])
+        },
+    ),
+    counter(
+        "silverlode_shares_rejected_total",
+        "Shares refused, by reason.",
+        &["reason"],
+        |state| {
+            labelled(
+                state
+                    .summary
+                    .shares
+                    .rejected_by_reason
+                    .iter()
+                    .map(|(reason, count)| (reason.as_str(), *count)),
+            )
+        },
+    ),
+    gauge("silverlode_chain_height", "Height of the tip of a chain's node.", &["chain"], |state| {
+        by_chain(state, |chain| chain.height.map(|height| height as f64))
+    }),
+    gauge(
+        "silverlode_chain_difficulty",
+        "Difficulty of a chain's next block, in the scale of nodes.",
+        &["chain"],
+        |state| by_chain(state, |chain| chain.difficulty),
+    ),
+    gauge(
+        "silverlode_chain_node_up",
+        "1 if a chain's node gives work that is mined, 0 if not.",
+        &["chain"],
+        |state| by_chain(state, |chain| Some(f64::from(u8::from(chain.node == "ok")))),
+    ),
+    counter(
+        "silverlode_blocks_total",
+        "Blocks of ours, by outcome: found, accepted, rejected, spare.",
+        &["chain", "outcome"],
+        |state| {
+            let outcomes = |(ticker, chain): (&String, &sl_view::Chain)| {
+                [
+                    ("found", chain.blocks_found),
+                    ("accepted", chain.blocks_accepted),
+                    ("rejected", chain.blocks_rejected),
+                    ("spare", chain.blocks_spare),
+                ]
+                .map(|(outcome, count)| (vec![ticker.clone(), outcome.to_owned()], count as f64))
+            };
+            state.summary.chains.iter().flat_map(outcomes).collect()
+        },
+    ),
+    counter(
+        "silverlode_coins_mined_total",
+        "What our accepted blocks pay, in the chain's coins; play coins on simulated chains.",
+        &["chain"],
+        |state| by_chain(state, |chain| Some(chain.coins)),
+    ),
+    gauge(
+        "silverlode_gateway_connections",
+        "Machines connected to the Stratum server.",
+        &[],
+        |state| one(state.summary.gateway.as_ref().map(|gateway| gateway.connections as f64)),
+    ),
+    gauge(
+        "silverlode_gateway_shares_per_second",
+        "Shares accepted each second, of late.",
+        &[],
+        |state| one(state.summary.gateway.as_ref().map(|gateway| gateway.shares_per_s)),
+    ),
+    gauge(
+        "silverlode_job_latency_seconds",
+        "From a job's birth to the last machine, by quantile since the start.",
+        &["quantile"],
+        |state| {
+            state
+                .summary
+                .gateway
+                .as_ref()
+                .map_or_else(Vec::new, |gateway| quantiles(&gateway.job_latency))
+        },
+    ),
+    gauge(
+        "silverlode_tip_latency_seconds",
+        "From a simulated node's new tip to the last machine, by quantile since the start.",
+        &["quantile"],
+        |state| {
+            state
+                .summary
+                .gateway
+                .as_ref()
+                .and_then(|gateway| gateway.tip_latency.as_ref())
+                .map_or_else(Vec::new, quantiles)
+        },
+    ),
+    gauge("silverlode_pool_connected", "1 if the pool above gives work, 0 if not.", &[], |state| {
+        one(state.summary.pool.as_ref().map(|pool| f64::from(u8::from(pool.connected))))
+    }),
+    counter(
+        "silverlode_pool_shares_total",
+        "What the pool above said of our shares: accepted, rejected, stale, lost.",
+        &["verdict"],
+        |state| {
+            let Some(pool) = &state.summary.pool else { return Vec::new() };
+            labelled([
+                ("accepted", pool.accepted),
+                ("rejected", pool.rejected),
+                ("stale", pool.stale),
+                ("lost", pool.lost),
+            ])
+        },
+    ),
+    gauge("silverlode_machines", "Machines, by state: online, total.", &["state"], |state| {
+        labelled([
+            ("online", state.summary.machines.online),
+            ("total", state.summary.machines.total),
+        ])
+    }),
+    gauge(
+        "silverlode_service_up",
+        "1 if a service is up (ready or degraded), 0 if not.",
+        &["service"],
+        |state| {
+            let up = |state: &Option<String>| {
+                f64::from(u8::from(matches!(state.as_deref(), Some("ready" | "degraded"))))
+            };
+            state
+                .services
+                .iter()
+                .map(|service| (vec![service.id.clone()], up(&service.state)))
+                .collect()
+        },
+    ),
+    counter(
+        "silverlode_service_restarts_total",
+        "How often a service was started again.",
+        &["service"],
+        |state| {
+            state
+                .services
+                .iter()
+                .map(|service| (vec![service.id.clone()], f64::from(service.restarts)))
+                .collect()
+        },
+    ),
+    gauge("process_resident_memory_bytes", "Resident memory of this process.", &[], |state| {
+        one(state.summary.process.memory_bytes.map(|bytes| bytes as f64))
+    }),
+    counter("process_cpu_seconds_total", "Processor time of this process.", &[], |state| {
+        one(state.summary.process.cpu_s)
+    }),
+    gauge("process_open_fds", "Open files and sockets of this process.", &[], |state| {
+        one(state.summary.process.open_files.map(|files| files as f64))
+    }),
+];
+// tidy: end
+
+type Read = fn(&State) -> Samples;
+
+const fn gauge(
+    name: &'static str,
+    help: &'static str,
+    labels: &'static [&'static str],
+    read: Read,
+) -> Metric {
+    Metric { name, kind: MetricKind::Gauge, help, labels, read }
+}
+
+const fn counter(
+    name: &'static str,
+    help: &'static str,
+    labels: &'static [&'static str],
+    read: Read,
+) -> Metric {
+    Metric { name, kind: MetricKind::Counter, help, labels, read }
+}
+
+fn one(value: Option<f64>) -> Samples {
+    value.map(|value| (Vec::new(), value)).into_iter().collect()
+}
+
+fn labelled<'a>(counts: impl IntoIterator<Item = (&'a str, u64)>) -> Samples {
+    counts.into_iter().map(|(label, count)| (vec![label.to_owned()], count as f64)).collect()
+}
+
+fn by_chain(state: &State, value: impl Fn(&sl_view::Chain) -> Option<f64>) -> Samples {
+    let chains = state.summary.chains.iter();
+    chains.filter_map(|(ticker, chain)| Some((vec![ticker.clone()], value(chain)?))).collect()
+}
+
+fn quantiles(latency: &Latency) -> Samples {
+    [("0.5", latency.p50_ms), ("0.99", latency.p99_ms), ("1", latency.max_ms)]
+        .into_iter()
+        .filter_map(|(quantile, millis)| Some((vec![quantile.to_owned()], millis? / 1000.0)))
+        .collect()
+}
+
+/// All metrics in the Prometheus text format, version 0.0.4.
+#[must_use]
+pub fn exposition(state: &State) -> String {
+    let mut text = String::new();
+    for metric in METRICS {
+        let samples = (metric.read)(state);
+        if samples.is_empty() {
+            continue;
+        }
+        let kind = match metric.kind {
+            MetricKind::Gauge => "gauge",
+            MetricKind::Counter => "counter",
+        };
+        // Writing into a string cannot fail.
+        let _ =
+            writeln!(text, "# HELP {} {}\n# TYPE {} {kind}", metric.name, metric.help, metric.name);
+        for (values, number) in samples {
+            let labels: Vec<String> = metric
+                .labels
+                .iter()
+                .zip(&values)
+                .map(|(name, value)| format!("{name}=\"{}\"", escaped(value)))
+                .collect();
+            let labels =
+                if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+            let _ = writeln!(text, "{}{labels} {number}", metric.name);
+        }
+    }
+    text
+}
+
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use sl_view::{Mode, Summary};
+
+    use super::*;
+
+    fn state() -> State {
+        let mut summary = Summary::empty(Mode::Educational);
+        summary.shares.rejected_by_reason.insert("a \"quoted\\ reason\nof two lines".into(), 3);
+        summary
+            .chains
+            .insert("DOGE".into(), sl_view::Chain { blocks_found: 2, ..sl_view::Chain::default() });
+        State { pid: 1, summary, services: Vec::new() }
+    }
+
+    #[test]
+    fn names_follow_the_rules() {
+        let mut names = HashSet::new();
+        for metric in METRICS {
+            assert!(names.insert(metric.name), "{} stands there twice", metric.name);
+            assert_eq!(
+                metric.kind == MetricKind::Counter,
+                metric.name.ends_with("_total"),
+                "{}",
+                metric.name
+            );
+            assert!(metric.help.ends_with('.') && !metric.help.contains('\n'), "{}", metric.name);
+            for (values, _) in (metric.read)(&state()) {
+                assert_eq!(values.len(), metric.labels.len(), "{}", metric.name);
+            }
+        }
+    }
+
+    #[test]
+    fn the_unknown_is_absent_and_texts_are_escaped() {
+        let text = exposition(&state());
+        assert!(!text.contains("silverlode_hashrate_hashes_per_second"), "{text}");
+        assert!(!text.contains("silverlode_chain_height"), "{text}");
+        assert!(
+            text.contains("silverlode_blocks_total{chain=\"DOGE\",outcome=\"found\"} 2\n"),
+            "{text}"
+        );
+        assert!(text.contains(r#"{reason="a \"quoted\\ reason\nof two lines"} 3"#), "{text}");
+    }
+}

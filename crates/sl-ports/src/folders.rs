@@ -1,6 +1,10 @@
 //! The data folder: where it is by default, one instance at a time by a lock, files written whole
 //! or not at all.
 
+mod state;
+
+pub use state::{FolderKind, FolderState};
+
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};

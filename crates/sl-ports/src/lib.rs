@@ -1,5 +1,5 @@
 //! The outside world as parameters: clock, randomness, folders, sockets, the one HTTP client, and
-//! what the operating system tells of this process.
+//! what the operating system tells of this process and this machine.
 //!
 //! What it is for: the few places where the program touches time, chance, disk, network and the
 //! operating system, so that everything else takes them as arguments and a test can pass others.
@@ -24,6 +24,7 @@ pub mod bind;
 mod clock;
 pub mod folders;
 pub mod http;
+pub mod machine;
 pub mod process;
 pub mod seed;
 

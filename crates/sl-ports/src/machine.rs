@@ -1,0 +1,9 @@
+//! What this machine offers: processor, memory, limits, disk, timekeeping, programs. Each module is
+//! one question to the operating system; what it does not tell is `None`.
+
+pub mod cpu;
+pub mod disk;
+pub mod limits;
+pub mod memory;
+pub mod programs;
+pub mod timekeeping;

@@ -100,8 +100,8 @@ impl Ctx {
         self.run.stop.is_cancelled()
     }
 
-    /// The token of this run, for children; cancelled when the service is told to stop. To stop
-    /// the children alone, use a child token of it.
+    /// The token of this run, for children; cancelled when the service is told to stop, and when
+    /// the run ends in any other way. To stop the children alone, use a child token of it.
     #[must_use]
     pub fn stop_token(&self) -> CancellationToken {
         self.run.stop.clone()

@@ -116,6 +116,8 @@ impl Keeper {
     async fn run(&mut self) -> Ended {
         self.show(State::Starting);
         let token = CancellationToken::new();
+        // However the run ends, a panic included: threads and tasks of its own must not outlive it.
+        let _children = token.clone().drop_guard();
         let (ctx, hearing) = Ctx::new(ServiceId::clone(&self.spec.id), token.clone());
         let factory = &mut self.spec.factory;
         let run: Run = match catch_unwind(AssertUnwindSafe(|| factory(ctx))) {

@@ -170,3 +170,27 @@ async fn a_restart_waits_for_what_it_is_after_and_those_after_it_are_left_alone(
     assert_eq!(stage.began.elapsed(), ms(5100), "over waited for under to be up");
     stage.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_children_of_a_failed_run_hear_that_it_is_over() {
+    let (log, mut run) = (Log::default(), 0);
+    let noted = log.clone();
+    let spec = ServiceSpec::new("a", "", move |ctx: Ctx| {
+        run += 1;
+        let (run, noted, child) = (run, noted.clone(), ctx.stop_token());
+        async move {
+            tokio::spawn(async move {
+                child.cancelled().await;
+                noted.add(format!("child {run} ended"));
+            });
+            ctx.ready();
+            assert!(run > 1, "the first run panics");
+            ctx.stopped().await;
+            Ok(())
+        }
+    });
+    let mut stage = Stage::start(vec![spec.restart(steps(10))]);
+    stage.until("a", |row| row.restarts == 1 && row.state == State::Ready).await;
+    assert_eq!(log.text(), "child 1 ended");
+    stage.stop().await;
+}

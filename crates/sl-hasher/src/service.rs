@@ -10,9 +10,10 @@ use std::{
 use sl_ports::{Clock, process};
 use sl_pow::{NoProver, Registry};
 use sl_supervise::{Ctx, ServiceError};
-use sl_work::{Lease, Unfit, Verdict, WorkSource, WorkerName};
+use sl_work::{Lease, Unfit, Verdict, Work, WorkSource, WorkerName};
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     HasherSettings, HasherStatus, LeaseStatus,
@@ -92,13 +93,20 @@ impl Hasher {
     /// Hashes until told to stop.
     ///
     /// # Errors
-    /// No right engine, no thread, no lease.
+    /// No right engine, no thread, no lease, or one that its source has ended.
     pub async fn run(self, ctx: Ctx) -> Result<(), ServiceError> {
         let (leases_in, leases) = watch::channel(Leases::default());
         let hashes = Arc::new(AtomicU64::new(0));
-        let threads = Threads::start(&self, &leases, &hashes, &ctx)?;
+        // Of this run's own: its threads end with it, also when nobody asked for the stop.
+        let stop = ctx.stop_token().child_token();
+        let (hasher, counted, token) = (self.clone(), hashes.clone(), stop.clone());
+        let start = move || Threads::start(&hasher, &leases, &counted, &token);
+        // The self-test of each engine is work for a processor, not for the runtime.
+        let started = tokio::task::spawn_blocking(start).await;
+        let threads = started.map_err(|_| HasherError::Died)??;
         ctx.ready();
         let outcome = self.serve(&ctx, &leases_in, &hashes, &threads).await;
+        stop.cancel();
         threads.join().await;
         outcome
     }
@@ -111,14 +119,16 @@ impl Hasher {
         threads: &Threads,
     ) -> Result<(), ServiceError> {
         let Some(lease) = self.lease(ctx).await? else { return Ok(()) };
+        let mut work = lease.work.clone();
         let mut verdicts = attach(lease, &self.worker, leases);
         let mut account = LeaseStatus::new(self.worker.clone());
         let mut window = Window::default();
         let mut sample = tokio::time::interval(SAMPLE);
         loop {
-            // Every branch is cancel-safe: a tick, a receive, a token.
+            // Every branch is cancel-safe: a tick, a receive, a token, changes.
             tokio::select! {
                 () = ctx.stopped() => break,
+                () = ended(&mut work) => return Err(self.unfit(Unfit::Gone).into()),
                 Some(verdict) = verdicts.recv() => count(&mut account, verdict),
                 _ = sample.tick() => {
                     if threads.any_died() {
@@ -155,22 +165,26 @@ impl Hasher {
                     ctx.ready();
                     return Ok(Some(lease));
                 }
-                Err(why @ Unfit::Gone) => {
-                    return Err(HasherError::Unfit {
-                        source_id: self.source.id().to_string(),
-                        why,
-                    });
-                }
+                Err(why @ Unfit::Gone) => return Err(self.unfit(why)),
                 Err(why) => ctx.degraded(format!("waiting for {}: {why}", self.source.id())),
             }
             tokio::select! {
                 () = ctx.stopped() => return Ok(None),
                 changed = status.changed() => if changed.is_err() {
-                    return Err(HasherError::Unfit { source_id: self.source.id().to_string(), why: Unfit::Gone });
+                    return Err(self.unfit(Unfit::Gone));
                 },
             }
         }
     }
+
+    fn unfit(&self, why: Unfit) -> HasherError {
+        HasherError::Unfit { source_id: self.source.id().to_string(), why }
+    }
+}
+
+/// Waits until the source has ended the lease: a job of it would be hashed for nothing. Cancel-safe.
+async fn ended(work: &mut watch::Receiver<Work>) {
+    while work.changed().await.is_ok() {}
 }
 
 fn attach(
@@ -204,7 +218,7 @@ impl Threads {
         hasher: &Hasher,
         leases: &watch::Receiver<Leases>,
         hashes: &Arc<AtomicU64>,
-        ctx: &Ctx,
+        stop: &CancellationToken,
     ) -> Result<Self, HasherError> {
         let threads = hasher.settings.threads_of(process::cpus());
         let mut handles = Vec::with_capacity(threads);
@@ -222,7 +236,7 @@ impl Threads {
                 leases: leases.clone(),
                 hashes: hashes.clone(),
                 clock: hasher.clock,
-                stop: ctx.stop_token(),
+                stop: stop.clone(),
             };
             let idle = hasher.settings.idle_priority;
             let start = move || {

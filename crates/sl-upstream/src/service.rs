@@ -102,10 +102,11 @@ impl Upstream {
         let mut wait = FIRST_WAIT;
         ctx.degraded(format!("connecting to {}", self.pool.endpoint));
         while !ctx.is_stopping() {
-            let connections = self.status.borrow().connections;
+            let jobs = self.status.borrow().jobs;
             let ended = self.connect_and_serve(&ctx, &mut end, &mut desk).await;
             let Ended::Broken(why) = ended else { break };
-            if self.status.borrow().jobs > 0 && self.status.borrow().connections > connections {
+            // A pool that lets in and gives nothing is as far away as one that does not answer.
+            if self.status.borrow().jobs > jobs {
                 wait = FIRST_WAIT;
             }
             tracing::warn!(pool = %self.pool.endpoint, %why, "the pool is gone");

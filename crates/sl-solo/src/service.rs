@@ -123,8 +123,9 @@ impl Runner {
         }
         drop(reports_in);
         core.begin(lanes, ctx);
-        self.serve(core, ctx, &mut reports, &mut watchers, &mut submitters).await?;
+        let ended = self.serve(core, ctx, &mut reports, &mut watchers, &mut submitters).await;
 
+        // After a failure as after a stop: a block that is found is worth the wait.
         watchers.abort_all();
         core.drain().await;
         core.close_lanes();
@@ -138,7 +139,7 @@ impl Runner {
             tracing::warn!("stopped while a node had not answered about a block");
         }
         core.publish();
-        Ok(())
+        ended
     }
 
     /// The loop of the source, until it is told to stop.

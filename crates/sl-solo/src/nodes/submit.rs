@@ -108,6 +108,13 @@ impl Submitter {
                 Ok(SubmitOutcome::Refused(reason)) if attempt > 1 && reason == "duplicate" => {
                     return BlockOutcome::Accepted;
                 }
+                // A node that took an auxiliary block forgets its template, and refuses the rest.
+                Ok(SubmitOutcome::Refused(_))
+                | Err(NodeError { fault: NodeFault::Rpc { code: -8, .. }, .. })
+                    if attempt > 1 && self.has(find).await =>
+                {
+                    return BlockOutcome::Accepted;
+                }
                 Ok(SubmitOutcome::Refused(reason)) => {
                     return BlockOutcome::Refused(reason.into());
                 }
@@ -129,6 +136,11 @@ impl Submitter {
                 Err(error) => return BlockOutcome::Refused(error.to_string().into()),
             }
         }
+    }
+
+    /// Whether the block stands in the node's chain.
+    async fn has(&self, find: &Find) -> bool {
+        self.client.block_hash(find.goal.height).await == Ok(find.hash())
     }
 
     async fn once(&self, find: &Find, bytes: &[u8]) -> Result<SubmitOutcome, NodeError> {

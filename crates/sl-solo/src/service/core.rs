@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use sl_chain::coins::Ticker;
 use sl_ports::Clock;
 use sl_supervise::Ctx;
-use sl_units::{Mono, NodeDifficulty};
+use sl_units::{Hash256, Mono, NodeDifficulty};
 use sl_work::{JobId, Leased, Outcome, Pending, SourceEnd, SourceId, Work};
 use tokio::sync::{mpsc, watch};
 
@@ -149,17 +149,9 @@ impl Core {
             }
             Report::Settled { event, tip, event_lost } => {
                 self.settled(&event, event_lost);
-                let next = if event.outcome == BlockOutcome::Accepted {
+                if event.outcome == BlockOutcome::Accepted {
                     self.finds.accepted(event.chain, tip);
-                    None
-                } else {
-                    self.finds.failed(event.chain, tip)
-                };
-                if let Some(find) = next {
-                    self.seen_of(event.chain, |chain| {
-                        chain.blocks_found += 1;
-                        chain.spare = chain.spare.saturating_sub(1);
-                    });
+                } else if let Some(find) = self.release(event.chain, tip) {
                     self.hand_in(find);
                 }
             }
@@ -325,15 +317,29 @@ impl Core {
     fn hand_in(&mut self, find: Find) {
         let (chain, tip) = (find.goal.chain, find.goal.tip);
         let lane = self.lanes.iter().find(|(ticker, _)| *ticker == chain);
-        let Some((_, lane)) = lane else {
+        let Some(lane) = lane.map(|(_, lane)| lane.clone()) else {
             return tracing::warn!(%chain, "a block is not handed in: the source stops");
         };
-        let Err(refused) = lane.try_send(find) else { return };
-        // One find a tip is under way: a full lane is a node that answers nothing.
-        let (find, why) = (refused.into_inner(), "the blocks before it still wait for an answer");
-        let event = find.event(BlockOutcome::Unreachable(why.into()), &self.clock);
-        self.settled(&event, true);
-        self.finds.failed(chain, tip);
+        let mut next = Some(find);
+        while let Some(find) = next {
+            let Err(refused) = lane.try_send(find) else { return };
+            // One find a tip is under way: a full lane is a node that answers nothing.
+            let (find, why) =
+                (refused.into_inner(), "the blocks before it still wait for an answer");
+            let event = find.event(BlockOutcome::Unreachable(why.into()), &self.clock);
+            self.settled(&event, true);
+            next = self.release(chain, tip);
+        }
+    }
+
+    /// The spare find that takes the place of one that its node did not take.
+    fn release(&mut self, chain: Ticker, tip: Hash256) -> Option<Find> {
+        let spare = self.finds.failed(chain, tip)?;
+        self.seen_of(chain, |chain| {
+            chain.blocks_found += 1;
+            chain.spare = chain.spare.saturating_sub(1);
+        });
+        Some(spare)
     }
 
     fn settled(&mut self, event: &BlockEvent, event_lost: bool) {

@@ -29,6 +29,8 @@ pub(crate) struct State {
     pub(crate) bits: Bits,
     /// Words to refuse the next block with.
     pub(crate) refuse: Option<String>,
+    /// Whether the connection breaks when the next auxiliary block has been taken.
+    pub(crate) break_off: bool,
     /// What was taken.
     pub(crate) taken: Vec<Hash256>,
     /// Whether the node can wait for a block.
@@ -48,6 +50,7 @@ impl Chain {
             height: 500,
             bits: EASY,
             refuse: None,
+            break_off: false,
             taken: Vec::new(),
             can_wait: true,
             has_create: true,
@@ -82,6 +85,9 @@ impl Chain {
             "getblockchaininfo" => Answer::result(json!({
                 "chain": "regtest", "blocks": state.height, "bestblockhash": state.tip.to_string(),
             })),
+            "getblockhash" if call.params[0] == state.height => {
+                Answer::result(state.tip.to_string())
+            }
             "getblockhash" => Answer::result(state.genesis.to_string()),
             "getbestblockhash" => Answer::result(state.tip.to_string()),
             "getblocktemplate" => {
@@ -149,6 +155,9 @@ impl Chain {
             .is_ok_and(|proof| verify(&header, &proof, &rules, scrypt).is_ok());
         if good {
             self.take(&mut state, header.hash());
+            if std::mem::take(&mut state.break_off) {
+                return Answer::HangUp;
+            }
         }
         Answer::result(good)
     }

@@ -120,3 +120,23 @@ async fn a_block_waits_for_a_node_that_comes_back() {
     assert_eq!(doge.state().taken, [event.hash]);
     farm.stop().await;
 }
+
+#[tokio::test]
+async fn a_block_whose_answer_was_lost_is_looked_up() {
+    let [ltc, doge] = ["LTC", "DOGE"].map(Chain::new);
+    ltc.state().bits = sl_units::Bits::from_u32(0x1d00_ffff);
+    doge.state().break_off = true;
+    let (ltc_node, doge_node) = (ltc.serve(), doge.serve());
+    let mut farm =
+        Farm::start(settings(node("LTC", ltc_node.url()), vec![node("DOGE", doge_node.url())]));
+    let job = farm.job("a job", |job| job.goals.len() == 2).await;
+    let share = crate::mine(&job, &[1; 4], |hash| job.wanted.is_met_by(hash));
+    farm.submit(share).await;
+    let event = farm.event().await;
+    assert_eq!(event.outcome, sl_solo::BlockOutcome::Accepted);
+    assert!(!doge.state().break_off, "the connection broke");
+    assert_eq!(doge.state().taken, [event.hash], "taken once");
+    let handed_in = doge_node.calls().iter().filter(|call| call.method == "submitauxblock").count();
+    assert_eq!(handed_in, 2, "the second time it was not known any more");
+    farm.stop().await;
+}

@@ -16,6 +16,12 @@ pub trait AlgorithmFamily: Send + Sync {
     /// The name before the colon.
     fn name(&self) -> &'static str;
 
+    /// A fixed algorithm that this family varies: with parameters behind its name the family is
+    /// meant too, as in `scrypt:2048` for `scrypt-n:2048`.
+    fn varies(&self) -> Option<&'static str> {
+        None
+    }
+
     /// The parameters, in the order in which bare values stand.
     fn parameters(&self) -> &'static [Parameter];
 

@@ -61,8 +61,12 @@ impl Registry {
         if let Some(algorithm) = self.algorithms.iter().find(|it| it.name() == name) {
             return Ok(algorithm.clone());
         }
-        let (head, parameters) = name.split_once(':').unwrap_or((name, ""));
-        if let Some(family) = self.families.iter().find(|family| family.name() == head) {
+        let colon = name.split_once(':');
+        let (head, parameters) = colon.unwrap_or((name, ""));
+        let is_meant = |family: &&Arc<dyn AlgorithmFamily>| {
+            family.name() == head || colon.is_some() && family.varies() == Some(head)
+        };
+        if let Some(family) = self.families.iter().find(is_meant) {
             return family::make(family.as_ref(), parameters);
         }
         let fixed = self.algorithms.iter().map(|it| it.name());

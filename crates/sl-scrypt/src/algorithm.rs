@@ -1,15 +1,18 @@
 use sl_pow::{Algorithm, EngineRow, HEADER_LEN, Vector};
 use sl_units::Hash256;
 
-use crate::{Params, kdf, kernels};
+use crate::{Params, engine::Cost, kdf, kernels};
 
 /// The algorithm `scrypt`: N=1024, r=1, p=1, the 80-byte header as password and as salt, 32 bytes
 /// out. Litecoin's, Dogecoin's and that of the coins merge-mined with them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Scrypt;
 
+/// What stands for a hash that cannot be made: the largest number, which meets no target.
+pub(crate) const NO_HASH: Hash256 = Hash256::from_bytes([0xff; 32]);
+
 impl Algorithm for Scrypt {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "scrypt"
     }
 
@@ -21,12 +24,12 @@ impl Algorithm for Scrypt {
         Hash256::from_bytes(out)
     }
 
-    fn vectors(&self) -> &'static [Vector] {
+    fn vectors(&self) -> &[Vector] {
         &VECTORS
     }
 
     fn engines(&self) -> Vec<EngineRow> {
-        kernels::rows()
+        kernels::rows(&Cost(Params::LITECOIN.n()))
     }
 }
 

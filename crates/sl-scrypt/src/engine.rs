@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use sl_pow::{Engine, EngineRow, HEADER_LEN, Hit};
 use sl_units::{Hash256, Target};
 
@@ -5,20 +7,22 @@ use crate::{
     kdf,
     kernels::Portable,
     lanes::{Lanes, Line},
+    mix::{ChaCha, Mix, Salsa},
     pbkdf2,
     sha256::words_of,
 };
 
-/// The cost of the engines' algorithm; r and p are 1.
-pub(crate) const N: usize = 1024;
+/// The most memory of a group: a kernel that would need more hashes one by one.
+pub(crate) const MOST_GROUP_MEMORY: usize = 256 << 20;
 
 /// One way to lay out the memory of ROMix, written for any lane type.
 pub(crate) trait Layout<L: Lanes> {
     /// Hashes mixed side by side, at most `L::WIDTH`. Each needs two lines a step in `v`.
     const LANES: usize;
 
-    /// Mixes the 32 words of each lane.
-    fn romix(cpu: L::Cpu, v: &mut [Line], x: &mut [L; 32]);
+    /// Mixes the 32 words of each lane `2 × n` times; `n` is a power of two, and `v` has
+    /// `n × LANES × 2` lines.
+    fn romix<M: Mix>(cpu: L::Cpu, n: usize, v: &mut [Line], x: &mut [L; 32]);
 }
 
 /// One engine: a lane type, a layout, and the CPU's features under which they are compiled.
@@ -35,8 +39,11 @@ pub(crate) trait Kernel: 'static {
     /// Asks the CPU.
     fn detect() -> Option<Self::Cpu>;
 
-    /// Hashes a group. `v` has `N × LANES × 2` lines.
-    fn hash(cpu: Self::Cpu, v: &mut [Line], group: &mut Group);
+    /// Hashes a group by scrypt with the cost `n`. `v` has `n × LANES × 2` lines.
+    fn hash(cpu: Self::Cpu, n: usize, v: &mut [Line], group: &mut Group);
+
+    /// ROMix alone, by ChaCha20/8, of the 32 words `line[lane]`. `v` as above.
+    fn mix_chacha(cpu: Self::Cpu, n: usize, v: &mut [Line], words: &mut [Line; 32]);
 }
 
 /// Headers of one group and their hashes, word by word: `line[lane]`.
@@ -49,7 +56,12 @@ pub(crate) struct Group {
 /// PBKDF2, ROMix, PBKDF2 in the same lanes. To be called from a kernel's function, which enables
 /// the features.
 #[inline(always)]
-pub(crate) fn hash_group<L: Lanes, M: Layout<L>>(cpu: L::Cpu, v: &mut [Line], group: &mut Group) {
+pub(crate) fn hash_group<L: Lanes, M: Layout<L>>(
+    cpu: L::Cpu,
+    n: usize,
+    v: &mut [Line],
+    group: &mut Group,
+) {
     let mut header = [L::splat(cpu, 0); 20];
     for (word, line) in header.iter_mut().zip(&group.header) {
         *word = L::load(cpu, line);
@@ -59,9 +71,27 @@ pub(crate) fn hash_group<L: Lanes, M: Layout<L>>(cpu: L::Cpu, v: &mut [Line], gr
         *word = L::load(cpu, line);
     }
     let (keyed, mut x) = pbkdf2::first(cpu, &header, midstate);
-    M::romix(cpu, v, &mut x);
+    M::romix::<Salsa>(cpu, n, v, &mut x);
     let hash = pbkdf2::second(cpu, &keyed, &x);
     for (word, line) in hash.into_iter().zip(&mut group.hash) {
+        word.store(line);
+    }
+}
+
+/// ROMix by ChaCha20/8. To be called as the one before.
+#[inline(always)]
+pub(crate) fn mix_group<L: Lanes, M: Layout<L>>(
+    cpu: L::Cpu,
+    n: usize,
+    v: &mut [Line],
+    words: &mut [Line; 32],
+) {
+    let mut x = [L::splat(cpu, 0); 32];
+    for (word, line) in x.iter_mut().zip(&*words) {
+        *word = L::load(cpu, line);
+    }
+    M::romix::<ChaCha>(cpu, n, v, &mut x);
+    for (word, line) in x.into_iter().zip(words) {
         word.store(line);
     }
 }
@@ -69,15 +99,16 @@ pub(crate) fn hash_group<L: Lanes, M: Layout<L>>(cpu: L::Cpu, v: &mut [Line], gr
 /// A kernel with its memory, taken once.
 struct Station<K: Kernel> {
     cpu: K::Cpu,
+    n: usize,
     v: Vec<Line>,
     group: Box<Group>,
 }
 
 impl<K: Kernel> Station<K> {
-    fn new(cpu: K::Cpu) -> Self {
+    fn new(cpu: K::Cpu, n: usize) -> Self {
         let group =
             Group { header: [Line::ZERO; 20], midstate: [Line::ZERO; 8], hash: [Line::ZERO; 8] };
-        Self { cpu, v: vec![Line::ZERO; N * K::LANES * 2], group: Box::new(group) }
+        Self { cpu, n, v: vec![Line::ZERO; n * K::LANES * 2], group: Box::new(group) }
     }
 
     fn set_header(&mut self, lane: usize, header: &[u8; HEADER_LEN]) {
@@ -101,7 +132,7 @@ impl<K: Kernel> Station<K> {
     }
 
     fn run(&mut self) {
-        K::hash(self.cpu, &mut self.v, &mut self.group);
+        K::hash(self.cpu, self.n, &mut self.v, &mut self.group);
     }
 
     /// The hash's last four bytes as the number's first 32 bits.
@@ -212,15 +243,28 @@ impl<K: Kernel> Engine for KernelEngine<K> {
     }
 }
 
-/// The row of a kernel.
-pub(crate) fn row<K: Kernel>() -> EngineRow {
-    EngineRow {
-        name: K::NAME,
-        lanes: K::LANES,
-        available: || K::detect().is_some(),
-        make: std::sync::Arc::new(|| {
-            let cpu = K::detect().expect("an engine is only made where it is available");
-            Box::new(KernelEngine::<K> { wide: Station::new(cpu), single: Station::new(()) })
-        }),
+/// What makes a row of any kernel: an algorithm with its parameters.
+pub(crate) trait Rows {
+    /// The engine of this algorithm over the kernel.
+    fn row<K: Kernel>(&self) -> EngineRow;
+}
+
+/// scrypt with r=1, p=1 and this cost, a power of two.
+#[derive(Clone, Copy)]
+pub(crate) struct Cost(pub(crate) usize);
+
+impl Rows for Cost {
+    fn row<K: Kernel>(&self) -> EngineRow {
+        let Self(n) = *self;
+        EngineRow {
+            name: K::NAME,
+            lanes: K::LANES,
+            available: || K::detect().is_some(),
+            make: Arc::new(move || {
+                let cpu = K::detect().expect("an engine is only made where it is available");
+                let (wide, single) = (Station::new(cpu, n), Station::new((), n));
+                Box::new(KernelEngine::<K> { wide, single })
+            }),
+        }
     }
 }

@@ -14,6 +14,18 @@ pub fn scrypt(
     params: &Params,
     out: &mut [u8],
 ) -> Result<(), ParamsError> {
+    derive(pbkdf2, salsa20_8, password, salt, params, out)
+}
+
+/// scrypt over any PBKDF2 and any mix of 64 bytes.
+pub(crate) fn derive(
+    pbkdf2: impl Fn(&[u8], &[u8], &mut [u8]),
+    mix: impl Fn(&mut [u32; 16]) + Copy,
+    password: &[u8],
+    salt: &[u8],
+    params: &Params,
+    out: &mut [u8],
+) -> Result<(), ParamsError> {
     if out.is_empty() || u64::try_from(out.len()).map_or(true, |length| length > MAX_OUTPUT) {
         return Err(ParamsError::OutputLength { found: out.len() });
     }
@@ -27,7 +39,7 @@ pub fn scrypt(
         for (word, bytes) in x.iter_mut().zip(piece.as_chunks::<4>().0) {
             *word = u32::from_le_bytes(*bytes);
         }
-        romix(x, scratch, &mut v, params);
+        romix(mix, x, scratch, &mut v, params);
         for (word, bytes) in x.iter().zip(piece.as_chunks_mut::<4>().0) {
             *bytes = word.to_le_bytes();
         }
@@ -48,10 +60,16 @@ fn memory<T: Copy + Default>(params: &Params, length: usize) -> Result<Vec<T>, P
 }
 
 /// scryptROMix of one block of 32 r words.
-fn romix(x: &mut [u32], scratch: &mut [u32], v: &mut [u32], params: &Params) {
+fn romix(
+    mix: impl Fn(&mut [u32; 16]) + Copy,
+    x: &mut [u32],
+    scratch: &mut [u32],
+    v: &mut [u32],
+    params: &Params,
+) {
     for row in v.chunks_exact_mut(x.len()) {
         row.copy_from_slice(x);
-        block_mix(x, scratch);
+        block_mix(mix, x, scratch);
     }
     for _ in 0..params.n() {
         // Integerify: the low word of the last 64 bytes; N is at most 2⁶³, two words are read.
@@ -61,12 +79,12 @@ fn romix(x: &mut [u32], scratch: &mut [u32], v: &mut [u32], params: &Params) {
         for (word, other) in x.iter_mut().zip(&v[j * (2 * 16 * params.r())..]) {
             *word ^= other;
         }
-        block_mix(x, scratch);
+        block_mix(mix, x, scratch);
     }
 }
 
 /// scryptBlockMix: even blocks to the front half, odd ones to the back.
-fn block_mix(x: &mut [u32], scratch: &mut [u32]) {
+fn block_mix(mix: impl Fn(&mut [u32; 16]), x: &mut [u32], scratch: &mut [u32]) {
     let blocks = x.as_chunks::<16>().0;
     let half = blocks.len() / 2;
     let out = scratch.as_chunks_mut::<16>().0;
@@ -75,7 +93,7 @@ fn block_mix(x: &mut [u32], scratch: &mut [u32]) {
         for (word, other) in last.iter_mut().zip(block) {
             *word ^= other;
         }
-        salsa20_8(&mut last);
+        mix(&mut last);
         out[i / 2 + (i % 2) * half] = last;
     }
     x.copy_from_slice(scratch);

@@ -1,7 +1,8 @@
 //! The engines, each a row: name, lane type, layout, and the CPU's features it is compiled for.
 
 use crate::{
-    engine::{Group, Kernel, Layout, hash_group, row},
+    Params,
+    engine::{self, Cost, Group, Kernel, Layout, hash_group, mix_group},
     lanes::{Lanes, Line},
     soa::Soa,
 };
@@ -32,12 +33,30 @@ macro_rules! kernel {
                 $detect
             }
 
-            fn hash(cpu: Self::Cpu, v: &mut [Line], group: &mut Group) {
+            fn hash(cpu: Self::Cpu, n: usize, v: &mut [Line], group: &mut Group) {
                 $(#[target_feature(enable = $feature)])?
-                fn enter(cpu: <$lanes as Lanes>::Cpu, v: &mut [Line], group: &mut Group) {
-                    hash_group::<$lanes, $layout>(cpu, v, group);
+                fn enter(
+                    cpu: <$lanes as Lanes>::Cpu,
+                    n: usize,
+                    v: &mut [Line],
+                    group: &mut Group,
+                ) {
+                    hash_group::<$lanes, $layout>(cpu, n, v, group);
                 }
-                kernel!(@call ($($feature)?) enter(cpu, v, group));
+                kernel!(@call ($($feature)?) enter(cpu, n, v, group));
+            }
+
+            fn mix_chacha(cpu: Self::Cpu, n: usize, v: &mut [Line], words: &mut [Line; 32]) {
+                $(#[target_feature(enable = $feature)])?
+                fn enter(
+                    cpu: <$lanes as Lanes>::Cpu,
+                    n: usize,
+                    v: &mut [Line],
+                    words: &mut [Line; 32],
+                ) {
+                    mix_group::<$lanes, $layout>(cpu, n, v, words);
+                }
+                kernel!(@call ($($feature)?) enter(cpu, n, v, words));
             }
         }
     };
@@ -89,29 +108,34 @@ kernel! {
     Avx512Rows = "avx512-rows", Avx512, Rows<4>, singles: 1, detect: Avx512::detect(), feature: "avx512f"
 }
 
-/// The engines of this build.
-pub(crate) fn rows() -> Vec<EngineRow> {
+/// The engines of this build for an algorithm.
+pub(crate) fn rows(algorithm: &impl engine::Rows) -> Vec<EngineRow> {
     vec![
-        row::<Portable>(),
+        algorithm.row::<Portable>(),
         #[cfg(target_arch = "x86_64")]
-        row::<Sse2Rows>(),
+        algorithm.row::<Sse2Rows>(),
         #[cfg(target_arch = "x86_64")]
-        row::<Avx2Rows>(),
+        algorithm.row::<Avx2Rows>(),
         #[cfg(target_arch = "x86_64")]
-        row::<Avx512Soa>(),
+        algorithm.row::<Avx512Soa>(),
     ]
 }
 
-/// Engines that are right, and were not faster where they were measured (`NOTES.md`): the other
-/// layout for each instruction set. For the ladder and for tests; nobody mines with them.
-#[must_use]
-pub fn candidates() -> Vec<EngineRow> {
+/// The other layout for each instruction set.
+pub(crate) fn candidate_rows(algorithm: &impl engine::Rows) -> Vec<EngineRow> {
     vec![
         #[cfg(target_arch = "x86_64")]
-        row::<Sse2Soa>(),
+        algorithm.row::<Sse2Soa>(),
         #[cfg(target_arch = "x86_64")]
-        row::<Avx2Soa>(),
+        algorithm.row::<Avx2Soa>(),
         #[cfg(target_arch = "x86_64")]
-        row::<Avx512Rows>(),
+        algorithm.row::<Avx512Rows>(),
     ]
+}
+
+/// Engines of `scrypt` that are right, and were not faster where they were measured (`NOTES.md`).
+/// For the ladder and for tests; nobody mines with them.
+#[must_use]
+pub fn candidates() -> Vec<EngineRow> {
+    candidate_rows(&Cost(Params::LITECOIN.n()))
 }

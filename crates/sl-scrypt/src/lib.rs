@@ -1,8 +1,10 @@
 //! Scrypt on the CPU: a reference for any parameters, and SIMD engines chosen at run time.
 //!
 //! For: [`Scrypt`], the algorithm `scrypt` (N=1024, r=1, p=1 over 80-byte headers) with its
-//! engines, to be registered in a [`sl_pow::Registry`]; and [`scrypt()`], the function of
-//! RFC 7914.
+//! engines, to be registered in a [`sl_pow::Registry`]; its relatives [`ScryptFamily`] (`scrypt-n`:
+//! any N, r and p) and [`ScryptJaneFamily`] (`scrypt-jane`: ChaCha20/8, Keccak-512, a cost that
+//! rises with the header's time); and the functions [`scrypt()`] of RFC 7914 and
+//! [`scrypt_jane()`].
 //!
 //! Not for: threads, jobs, shares, GPUs.
 //!
@@ -29,9 +31,12 @@
 
 mod algorithm;
 mod engine;
+mod general;
+mod jane;
 mod kdf;
 mod kernels;
 mod lanes;
+mod mix;
 mod params;
 mod pbkdf2;
 mod rows;
@@ -41,6 +46,8 @@ mod soa;
 mod x86;
 
 pub use algorithm::Scrypt;
+pub use general::{ScryptFamily, ScryptN};
+pub use jane::{Schedule, ScryptJane, ScryptJaneFamily, scrypt_jane};
 pub use kdf::scrypt;
 pub use kernels::candidates;
 pub use params::{Params, ParamsError};

@@ -51,6 +51,17 @@ impl Params {
         Ok(Self { n: fit(n)?, r: fit(u64::from(r))?, p: fit(u64::from(p))? })
     }
 
+    /// With r=1 and p=1, by scrypt-jane's own limit: its coins go beyond the N < 2¹⁶ that the RFC
+    /// allows for r=1.
+    pub(crate) fn jane(n: u64) -> Result<Self, ParamsError> {
+        if !n.is_power_of_two() || n == 1 {
+            return Err(ParamsError::NotPowerOfTwo { found: n });
+        }
+        let n_fit =
+            usize::try_from(n).map_err(|_| ParamsError::MemoryTooLarge { n, r: 1, p: 1 })?;
+        Ok(Self { n: n_fit, r: 1, p: 1 })
+    }
+
     /// The cost N.
     #[must_use]
     pub const fn n(&self) -> usize {

@@ -6,8 +6,9 @@
 //! gathers; each lane's 128 KiB in one piece would put all lanes into the same cache sets.)
 
 use crate::{
-    engine::{Layout, N},
+    engine::Layout,
     lanes::{Lanes, Line, MOST_LANES},
+    mix::Mix,
 };
 
 /// One group of `WIDTH` hashes.
@@ -17,13 +18,14 @@ impl<L: Lanes> Layout<L> for Soa {
     const LANES: usize = L::WIDTH;
 
     #[inline(always)]
-    fn romix(cpu: L::Cpu, v: &mut [Line], x: &mut [L; 32]) {
-        assert_eq!(v.len(), N * L::WIDTH * 2, "two lines for each lane and step");
+    fn romix<M: Mix>(cpu: L::Cpu, n: usize, v: &mut [Line], x: &mut [L; 32]) {
+        assert!(n.is_power_of_two(), "lookups take the low bits");
+        assert_eq!(v.len(), n * L::WIDTH * 2, "two lines for each lane and step");
         let base = v.as_mut_ptr().cast::<u32>();
         let mut lanes = [base; MOST_LANES];
-        for i in 0..N {
+        for i in 0..n {
             for (lane, place) in lanes.iter_mut().enumerate().take(L::WIDTH) {
-                // SAFETY: i < N and lane < WIDTH, so this is inside of v.
+                // SAFETY: i < n and lane < WIDTH, so this is inside of v.
                 *place = unsafe { base.add((i * L::WIDTH + lane) * 32) };
             }
             for at in (0..32).step_by(4) {
@@ -32,14 +34,14 @@ impl<L: Lanes> Layout<L> for Soa {
                 // 64 bytes; at + 4 ≤ 32.
                 unsafe { L::store_words(words, &lanes, at) };
             }
-            block_mix(x);
+            block_mix::<M, L>(x);
         }
         let mut wanted = Line::ZERO;
-        for _ in 0..N {
+        for _ in 0..n {
             x[16].store(&mut wanted);
             for (lane, place) in lanes.iter_mut().enumerate().take(L::WIDTH) {
-                let j = wanted.0[lane] as usize & (N - 1);
-                // SAFETY: j < N and lane < WIDTH, so this is inside of v.
+                let j = wanted.0[lane] as usize & (n - 1);
+                // SAFETY: j < n and lane < WIDTH, so this is inside of v.
                 *place = unsafe { base.add((j * L::WIDTH + lane) * 32) };
                 L::prefetch(cpu, *place);
                 L::prefetch(cpu, place.wrapping_add(16));
@@ -51,48 +53,33 @@ impl<L: Lanes> Layout<L> for Soa {
                     x[at + m] = x[at + m].xor(words[m]);
                 }
             }
-            block_mix(x);
+            block_mix::<M, L>(x);
         }
     }
 }
 
-/// scryptBlockMix for r = 1: two salsas, each fed with the other's answer.
+/// scryptBlockMix for r = 1: two mixes, each fed with the other's answer.
 #[inline(always)]
-fn block_mix<L: Lanes>(x: &mut [L; 32]) {
+fn block_mix<M: Mix, L: Lanes>(x: &mut [L; 32]) {
     let (front, back) = x.split_at_mut(16);
     let (Some(front), Some(back)) = (front.first_chunk_mut(), back.first_chunk_mut()) else {
         return;
     };
-    xor_salsa(front, back);
-    xor_salsa(back, front);
+    xor_mix::<M, L>(front, back);
+    xor_mix::<M, L>(back, front);
 }
 
-/// `x = salsa20/8(x ^ other)`.
+/// `x = mix(x ^ other)`.
 #[inline(always)]
-fn xor_salsa<L: Lanes>(x: &mut [L; 16], other: &[L; 16]) {
+fn xor_mix<M: Mix, L: Lanes>(x: &mut [L; 16], other: &[L; 16]) {
     for i in 0..16 {
         x[i] = x[i].xor(other[i]);
     }
     let mut y = *x;
     for _ in 0..4 {
-        quarter(&mut y, 0, 4, 8, 12);
-        quarter(&mut y, 5, 9, 13, 1);
-        quarter(&mut y, 10, 14, 2, 6);
-        quarter(&mut y, 15, 3, 7, 11);
-        quarter(&mut y, 0, 1, 2, 3);
-        quarter(&mut y, 5, 6, 7, 4);
-        quarter(&mut y, 10, 11, 8, 9);
-        quarter(&mut y, 15, 12, 13, 14);
+        M::words(&mut y);
     }
     for i in 0..16 {
         x[i] = x[i].add(y[i]);
     }
-}
-
-#[inline(always)]
-fn quarter<L: Lanes>(y: &mut [L; 16], a: usize, b: usize, c: usize, d: usize) {
-    y[b] = y[b].xor(y[a].add(y[d]).rotl::<7, 25>());
-    y[c] = y[c].xor(y[b].add(y[a]).rotl::<9, 23>());
-    y[d] = y[d].xor(y[c].add(y[b]).rotl::<13, 19>());
-    y[a] = y[a].xor(y[d].add(y[c]).rotl::<18, 14>());
 }

@@ -102,6 +102,10 @@ impl AlgorithmFamily for Toys {
         "toys"
     }
 
+    fn varies(&self) -> Option<&'static str> {
+        Some("toy")
+    }
+
     fn parameters(&self) -> &'static [Parameter] {
         &TOY_PARAMETERS
     }
@@ -136,6 +140,7 @@ fn a_family_makes_algorithms_by_name() {
     };
     check("toy", "toy");
     check("toys:4", "toys:Rows=4,turns=7");
+    check("toy:4", "toys:Rows=4,turns=7");
     check("toys:4,1", "toys:Rows=4,turns=1");
     check("toys:rows=6", "toys:Rows=6,turns=7");
     check("toys: turns=0 , Rows=64", "toys:Rows=64,turns=0");

@@ -4,5 +4,7 @@
 
 mod allocations;
 mod engines;
+mod family;
 mod general;
+mod jane;
 mod recorded;

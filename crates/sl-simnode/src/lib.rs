@@ -30,6 +30,7 @@
 
 mod auxiliary;
 mod chain;
+mod crowd;
 mod node;
 mod offer;
 mod rpc;

@@ -24,6 +24,8 @@ pub(crate) mod code {
     pub(crate) const INVALID_ADDRESS_OR_KEY: i32 = -5;
     pub(crate) const INVALID_PARAMETER: i32 = -8;
     pub(crate) const DESERIALIZATION: i32 = -22;
+    /// Ours, for what the daemons say with HTTP 503 alone.
+    pub(crate) const OVERLOADED: i32 = -32000;
     pub(crate) const WARMUP: i32 = -28;
     pub(crate) const INVALID_REQUEST: i32 = -32600;
     pub(crate) const METHOD_NOT_FOUND: i32 = -32601;

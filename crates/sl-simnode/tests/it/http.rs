@@ -256,6 +256,72 @@ async fn a_client_may_leave_and_another_may_talk_nonsense() {
 }
 
 #[tokio::test]
+async fn who_only_keeps_a_place_makes_room() {
+    let served = serve("DOGE").await;
+    assert_eq!(served.call("getblockcount", json!([])).await, 6_481_000, "a client with a place");
+    let mut silent = Vec::new();
+    for _ in 0..300 {
+        let mut stream = TcpStream::connect(served.addr).await.expect("connects");
+        // It may have been left already.
+        let _ = stream.write_all(b"POST / HTTP/1.1\r\nX-Slow: ").await;
+        silent.push(stream);
+        if silent.len() % 50 == 0 {
+            assert_eq!(served.call("getblockcount", json!([])).await, 6_481_000);
+        }
+    }
+    let mut first = silent.swap_remove(0);
+    let read = timeout(GUARD, first.read_to_end(&mut Vec::new())).await.expect("is left");
+    assert!(read.is_err() || read.is_ok_and(|bytes| bytes == 0));
+    served.end().await;
+}
+
+#[tokio::test]
+async fn too_many_long_polls_are_refused_as_the_daemons_do() {
+    let served = Arc::new(serve("DOGE").await);
+    let mut polls = tokio::task::JoinSet::new();
+    for _ in 0..70 {
+        let served = Arc::clone(&served);
+        polls.spawn(async move {
+            let answer = served.post(r#"{"id":1,"method":"waitfornewblock","params":[0]}"#).await;
+            answer.status.as_u16()
+        });
+    }
+    for _ in 0..6 {
+        let status = timeout(GUARD, polls.join_next()).await.expect("at once").expect("one");
+        assert_eq!(status.expect("no panic"), 503);
+    }
+    assert_eq!(served.call("getblockcount", json!([])).await, 6_481_000, "the rest is served");
+    served.stop.cancel();
+    while let Some(status) = timeout(GUARD, polls.join_next()).await.expect("in time") {
+        assert_eq!(status.expect("no panic"), 200);
+    }
+}
+
+#[tokio::test]
+async fn what_would_swell_in_memory_is_refused() {
+    let served = serve("DOGE").await;
+    let swelling = format!(r#"{{"id":1,"method":"help","params":[{}0]}}"#, "0,".repeat(200_000));
+    let answer = served.post(&swelling).await;
+    check(
+        &answer,
+        400,
+        "{\"result\":null,\"error\":{\"code\":-32600,\"message\":\"Too many values in one request\"},\"id\":null}\n",
+    );
+    // A large block is one value.
+    let block =
+        format!(r#"{{"id":1,"method":"submitblock","params":["{}"]}}"#, "0".repeat(7 << 20));
+    assert_eq!(served.post(&block).await.status.as_u16(), 500);
+    let mut stream = TcpStream::connect(served.addr).await.expect("connects");
+    let request = "POST / HTTP/1.1\r\nAuthorization: Basic dXNlcjpwYXNzOndvcmQ=\r\n\
+                   Transfer-Encoding: chunked\r\n\r\nnonsense\r\n";
+    stream.write_all(request.as_bytes()).await.expect("sends");
+    let mut answer = [0; 12];
+    timeout(GUARD, stream.read_exact(&mut answer)).await.expect("in time").expect("an answer");
+    assert_eq!(&answer, b"HTTP/1.1 400");
+    served.end().await;
+}
+
+#[tokio::test]
 async fn only_loopback_is_listened_on() {
     for listen in ["0.0.0.0:0", "[::]:0", "192.0.2.7:19400"] {
         let (node, _) = node("LTC", listen);

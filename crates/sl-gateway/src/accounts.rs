@@ -4,7 +4,7 @@ use sl_ports::Clock;
 use sl_work::{Outcome, Proven, Verdict};
 use tokio::{
     sync::{mpsc, watch},
-    time::{Instant, MissedTickBehavior, interval, sleep, sleep_until},
+    time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 
 use crate::{
@@ -39,8 +39,11 @@ impl Accounts {
     pub(crate) async fn run(mut self) {
         let mut sample = interval(SAMPLE);
         sample.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // One timer for all turns: a sleep made anew would never be over while events pour in.
+        let mut retry = interval(RETRY);
+        retry.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            // Cancel-safe: two receives, a tick, a sleep.
+            // Cancel-safe: two receives, two ticks.
             tokio::select! {
                 event = self.events.recv() => match event {
                     Some(event) => self.take(event),
@@ -48,7 +51,7 @@ impl Accounts {
                 },
                 Some(verdict) = self.verdicts.recv() => self.settle(&verdict),
                 _ = sample.tick() => self.show(SAMPLE),
-                () = sleep(RETRY), if self.forward.wants_retry() => self.retry(),
+                _ = retry.tick(), if self.forward.wants_retry() => self.retry(),
             }
         }
         let until = Instant::now() + DRAIN;
@@ -58,7 +61,7 @@ impl Accounts {
                     Some(verdict) => self.settle(&verdict),
                     None => break,
                 },
-                () = sleep(RETRY), if self.forward.wants_retry() => self.retry(),
+                _ = retry.tick(), if self.forward.wants_retry() => self.retry(),
                 () = sleep_until(until) => break,
             }
         }
@@ -128,4 +131,44 @@ impl Accounts {
 /// The name under which the gateway leases work.
 pub(crate) fn consumer() -> Arc<str> {
     "gateway".into()
+}
+
+#[cfg(test)]
+mod tests {
+    use sl_work::{Ask, SourceId, WorkSource, source};
+    use tokio::time::sleep;
+
+    use super::*;
+    use crate::forward::{Up, tests::share};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_block_that_waits_for_room_goes_up_while_events_pour_in() {
+        let (handle, mut end) = source(SourceId::new("test"));
+        end.set_widest(8);
+        let lease = handle.lease(Ask { free: 8, consumer: consumer() }).expect("wide");
+        let mut forward = Forward::new(lease.submitter);
+        let sent = || Sent { worker: "rig".into(), stale: false };
+        let (ordinary, block) = (share(false), share(true));
+        while forward.send(ordinary.clone(), sent()) == Up::Sent {}
+        assert_eq!(forward.send(block, sent()), Up::Sent);
+        assert!(forward.wants_retry(), "the block waits");
+
+        let (events_in, events) = mpsc::channel(1);
+        let (_slots_in, slots) = watch::channel((0, 0, 0));
+        let (status, _seen) = watch::channel(GatewayStatus::default());
+        let (verdicts, ledger, clock) = (lease.verdicts, Ledger::default(), Clock::real());
+        let accounts = Accounts { events, verdicts, forward, ledger, slots, status, clock };
+        tokio::spawn(accounts.run());
+        tokio::spawn(async move {
+            while events_in.send(Event::Throttled).await.is_ok() {
+                sleep(RETRY / 10).await;
+            }
+        });
+        // One verdict makes room; then there is time for several tries.
+        let first = end.intake.next().await.expect("an ordinary share");
+        first.settle(Outcome::Accepted { credited: Vec::new(), missed: Vec::new() });
+        sleep(RETRY * 5).await;
+        let next = end.intake.next().await.expect("the block, before all others");
+        assert_eq!(next.share().goals_met().count(), 1);
+    }
 }

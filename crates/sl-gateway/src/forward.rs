@@ -94,7 +94,7 @@ impl Forward {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::sync::Arc;
 
     use bytes::Bytes;
@@ -129,7 +129,8 @@ mod tests {
         }
     }
 
-    fn share(goal: bool) -> Proven {
+    /// A share that meets whatever is wanted, and a chain's target if it is to.
+    pub(crate) fn share(goal: bool) -> Proven {
         let goal = goal.then(|| Goal {
             chain: "LTC".parse().expect("of the table"),
             height: 1,

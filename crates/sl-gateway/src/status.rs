@@ -58,7 +58,7 @@ pub struct GatewayStatus {
 pub struct ShareCounts {
     /// Proven, on a job that can still count.
     pub accepted: u64,
-    /// Proven, or not judged, on a job that cannot count any more (21).
+    /// Proven, on a job that cannot count any more (21).
     pub stale: u64,
     /// For a job that was never given, or is long forgotten (21).
     pub unknown_job: u64,

@@ -1,5 +1,8 @@
 //! What a section declares: the one definition behind reading, messages, templates and schema.
 
+use std::fmt;
+use std::sync::Arc;
+
 use crate::kinds::{Kind, Ranged, Setting};
 use crate::problem::Wrong;
 use crate::reader::Reader;
@@ -59,6 +62,19 @@ pub struct SettingInfo {
     pub mandatory: bool,
     /// Why the default or the range of the declaration is wrong.
     fault: Option<String>,
+    judge: Judge,
+}
+
+/// Whether a text is a value of the setting, for whoever does not know its type.
+#[derive(Clone)]
+struct Judge(Arc<Judging>);
+
+type Judging = dyn Fn(&str) -> Result<(), Wrong> + Send + Sync;
+
+impl fmt::Debug for Judge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Judge")
+    }
 }
 
 impl FieldInfo {
@@ -82,14 +98,23 @@ impl FieldInfo {
 
 impl SettingInfo {
     #[doc(hidden)]
-    pub fn of<S: Setting>(
+    pub fn of<S: Setting + 'static>(
         live: bool,
         default: Option<&'static str>,
         limit: Option<Limit<S>>,
     ) -> Self {
         let bounds = S::bounds().map(|(low, high)| (low.into_owned(), high.into_owned()));
         let fault = default.and_then(|text| default_fault::<S>(text, limit.as_ref()));
-        let range = limit.map(|limit| (limit.low.to_owned(), limit.high.to_owned())).or(bounds);
+        let told = limit.as_ref().map(|limit| (limit.low.to_owned(), limit.high.to_owned()));
+        let range = told.or(bounds);
+        let judge = move |text: &str| {
+            let value = S::parse(text)?;
+            match limit.as_ref().map(|limit| limit.holds(&value)) {
+                Some(Ok(false)) => Err(Wrong::range("")),
+                Some(Err(wrong)) => Err(wrong),
+                None | Some(Ok(true)) => Ok(()),
+            }
+        };
         Self {
             kind: S::KIND,
             allowed: allowed::<S>(range.as_ref().map(|(low, high)| (low.as_str(), high.as_str()))),
@@ -98,7 +123,16 @@ impl SettingInfo {
             live,
             mandatory: default.is_none() && S::absent().is_none(),
             fault,
+            judge: Judge(Arc::new(judge)),
         }
+    }
+
+    /// Whether the text says a value that is allowed here; of a list, its items divided by commas.
+    ///
+    /// # Errors
+    /// Why it says none.
+    pub fn judge(&self, text: &str) -> Result<(), Wrong> {
+        (self.judge.0)(text)
     }
 }
 

@@ -86,6 +86,11 @@ impl Kind {
         }
     }
 
+    /// Whether it may be nothing.
+    pub(crate) fn is_optional(self) -> bool {
+        matches!(self, Self::Optional(_))
+    }
+
     /// Whether it is a list, or nothing or a list.
     pub(crate) fn is_list(self) -> bool {
         match self {

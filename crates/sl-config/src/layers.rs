@@ -9,7 +9,7 @@ use crate::reader::{self, quoted};
 use crate::source::{Layer, Origin, Place, Source, Sources};
 use crate::syntax::likely_secrets;
 use crate::tree::{Key, Node, Value};
-use crate::{show, unknown};
+use crate::{show, unknown, version};
 
 /// Environment variables that begin so are settings: `SILVERLODE__GATEWAY__LISTEN` is
 /// `gateway.listen`.
@@ -224,6 +224,7 @@ impl Loading {
                 _ => not_a_map(&tree).refused(),
             }),
         };
+        let tree = tree.and_then(|tree| version::too_new(&tree).map_or(Ok(tree), Draft::refused));
         match tree {
             Ok(tree) => self.trees.push(tree),
             Err(draft) => {

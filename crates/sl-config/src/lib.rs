@@ -4,7 +4,9 @@
 //! ([`settings!`]); loading all layers and reading the sections ([`load`], [`Loaded::read`]); saying
 //! all that is wrong at once, with place, what is allowed and the cure ([`Problems`]); showing what
 //! holds and where it came from ([`Loaded::show`]); writing a file to start from ([`template()`]) and
-//! a schema for editors ([`schema()`]).
+//! a schema for editors ([`schema()`]); changing one value of a file and nothing else in it
+//! ([`edit::set`]); bringing an old file to this version ([`migrate`]); saying what differs between
+//! two readings ([`diff`]) and what of it can be had without a restart ([`plan`]).
 //!
 //! Not for: knowing any setting, touching the disk or the environment (both are passed in), or
 //! applying a changed setting.
@@ -41,6 +43,8 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod change;
+pub mod edit;
 mod field;
 mod kinds;
 mod layers;
@@ -58,7 +62,9 @@ mod template;
 mod text;
 mod tree;
 mod unknown;
+mod version;
 
+pub use change::{Change, Plan, diff, plan};
 pub use field::{FieldInfo, Section, SettingInfo, Shape, declaration_faults};
 pub use kinds::quantity::ByteSize;
 pub use kinds::{Kind, Omittable, Ranged, Setting};
@@ -69,8 +75,9 @@ pub use reader::Reader;
 pub use schema::schema;
 pub use secret::{Plain, Secret, SecretError};
 pub use source::{Layer, Origin, Place, Source, Sources};
-pub use template::{TemplateKind, template};
+pub use template::{SCHEMA_HINT, TemplateKind, template};
 pub use tree::{Key, Node, Scalar, Value};
+pub use version::{FormatVersion, VERSION, migrate};
 
 // What the macros expand to.
 #[doc(hidden)]

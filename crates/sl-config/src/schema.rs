@@ -61,37 +61,56 @@ fn property(field: &FieldInfo) -> Map<String, Value> {
 }
 
 fn of_setting(setting: &SettingInfo) -> Map<String, Value> {
-    let mut schema = of_kind(setting.kind);
-    let numeric = matches!(setting.kind, Kind::Integer | Kind::Number);
-    if let (Some((low, high)), true) = (&setting.range, numeric) {
-        let ends = [("minimum", low), ("maximum", high)];
-        for (word, number) in ends {
+    let range = setting.range.as_ref().map(|(low, high)| (low.as_str(), high.as_str()));
+    let mut schema = of_kind(setting.kind, range);
+    if let Some(text) = setting.default {
+        schema.insert("default".into(), default_of(text, setting.kind));
+    }
+    schema.insert("x-silverlode-live".into(), json!(setting.live));
+    schema
+}
+
+/// References to secrets, as [`Secret`](crate::Secret) reads them.
+const REFERENCE: &str = "^(env:[A-Za-z0-9_]+|file:/.+|credential:[^./][^/]*)$";
+
+fn of_kind(kind: Kind, range: Option<(&str, &str)>) -> Map<String, Value> {
+    match kind {
+        Kind::Bool => pairs([("type", json!("boolean"))]),
+        Kind::Integer => numeric("integer", range),
+        Kind::Number => numeric("number", range),
+        // A name of digits only is a text to us and a number to an editor.
+        Kind::Text => pairs([("type", json!(["string", "number", "boolean"]))]),
+        Kind::Secret => pairs([(
+            "anyOf",
+            json!([
+                {"type": "string", "pattern": REFERENCE, "description": "a reference to the secret"},
+                {
+                    "type": ["string", "number"],
+                    "description": "the secret itself, which production mode refuses",
+                },
+            ]),
+        )]),
+        Kind::Words(words) => pairs([("enum", json!(words))]),
+        Kind::List(inner) => pairs([
+            ("type", json!(["array", "null"])),
+            ("items", Value::Object(of_kind(*inner, range))),
+        ]),
+        Kind::Optional(inner) => {
+            pairs([("anyOf", json!([Value::Object(of_kind(*inner, range)), { "type": "null" }]))])
+        }
+    }
+}
+
+fn numeric(kind: &str, range: Option<(&str, &str)>) -> Map<String, Value> {
+    let mut schema = pairs([("type", json!(kind))]);
+    if let Some((low, high)) = range {
+        for (word, number) in [("minimum", low), ("maximum", high)] {
             if let Some(number) = number_of(number) {
                 schema.insert(word.into(), Value::Number(number));
             }
         }
     }
-    if let Some(text) = setting.default {
-        schema.insert("default".into(), default_of(text, setting.kind));
-    }
     schema
-}
-
-fn of_kind(kind: Kind) -> Map<String, Value> {
-    match kind {
-        Kind::Bool => pairs([("type", json!("boolean"))]),
-        Kind::Integer => pairs([("type", json!("integer"))]),
-        Kind::Number => pairs([("type", json!("number"))]),
-        // A name of digits only is a text to us and a number to an editor.
-        Kind::Text | Kind::Secret => pairs([("type", json!(["string", "number", "boolean"]))]),
-        Kind::Words(words) => pairs([("enum", json!(words))]),
-        Kind::List(inner) => {
-            pairs([("type", json!(["array", "null"])), ("items", Value::Object(of_kind(*inner)))])
-        }
-        Kind::Optional(inner) => {
-            pairs([("anyOf", json!([Value::Object(of_kind(*inner)), { "type": "null" }]))])
-        }
-    }
 }
 
 fn default_of(text: &str, kind: Kind) -> Value {

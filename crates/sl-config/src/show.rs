@@ -81,26 +81,7 @@ impl Page<'_> {
     }
 
     fn line(&mut self, node: Option<&Node>, head: &str, setting: &SettingInfo) {
-        let value = match node.map(|node| &node.value) {
-            None => match setting.default {
-                Some(text) => default_text(text, setting),
-                None if setting.kind.is_list() => "[]".to_owned(),
-                None => "null".to_owned(),
-            },
-            Some(Value::Null) => "null".to_owned(),
-            Some(Value::Scalar(scalar)) if setting.kind.is_list() => {
-                default_text(scalar.text.trim_matches(['[', ']']), setting)
-            }
-            Some(Value::Scalar(scalar)) => standing(&masked(&scalar.text, setting), scalar.quoted),
-            Some(Value::Seq(items)) => {
-                let items = items.iter().map(|item| match &item.value {
-                    Value::Scalar(scalar) => in_list(&masked(&scalar.text, setting), scalar.quoted),
-                    _ => "null".to_owned(),
-                });
-                format!("[{}]", items.collect::<Vec<_>>().join(", "))
-            }
-            Some(Value::Map(_)) => "{}".to_owned(),
-        };
+        let value = value_text(node, setting, true);
         self.end(node, &format!("{head}: {value}"));
     }
 
@@ -111,6 +92,32 @@ impl Page<'_> {
             self.text += &format!("  # {origin}");
         }
         self.text.push('\n');
+    }
+}
+
+/// A value as YAML in one line; its default when there is no node. Unless `hidden`, secrets are in
+/// the clear.
+pub(crate) fn value_text(node: Option<&Node>, setting: &SettingInfo, hidden: bool) -> String {
+    let shown = |text: &str| if hidden { masked(text, setting) } else { text.to_owned() };
+    match node.map(|node| &node.value) {
+        None => match setting.default {
+            Some(text) => default_text(text, setting),
+            None if setting.kind.is_list() => "[]".to_owned(),
+            None => "null".to_owned(),
+        },
+        Some(Value::Null) => "null".to_owned(),
+        Some(Value::Scalar(scalar)) if setting.kind.is_list() => {
+            default_text(scalar.text.trim_matches(['[', ']']), setting)
+        }
+        Some(Value::Scalar(scalar)) => standing(&shown(&scalar.text), scalar.quoted),
+        Some(Value::Seq(items)) => {
+            let items = items.iter().map(|item| match &item.value {
+                Value::Scalar(scalar) => in_list(&shown(&scalar.text), scalar.quoted),
+                _ => "null".to_owned(),
+            });
+            format!("[{}]", items.collect::<Vec<_>>().join(", "))
+        }
+        Some(Value::Map(_)) => "{}".to_owned(),
     }
 }
 

@@ -3,6 +3,10 @@
 use crate::field::{FieldInfo, Section, SettingInfo, Shape};
 use crate::show::default_text;
 
+/// The line by which editors with a YAML language server find the schema beside the file, as
+/// `silverlode config schema --write` puts it there.
+pub const SCHEMA_HINT: &str = "# yaml-language-server: $schema=./silverlode.schema.json";
+
 /// How a template writes the settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TemplateKind {
@@ -15,10 +19,12 @@ pub enum TemplateKind {
 
 /// A YAML file with the docs of all settings as comments.
 ///
+/// Its first line tells editors where the schema is ([`SCHEMA_HINT`]).
+///
 /// A setting that is commented out has its `#` right before its name. Lists, tables and optional
 /// sections are commented out in both kinds; the first two show one item.
 pub fn template<S: Section>(kind: TemplateKind) -> String {
-    let mut page = Page { kind, text: String::new() };
+    let mut page = Page { kind, text: format!("{SCHEMA_HINT}\n") };
     page.comment(&S::doc(), "");
     page.section(&S::fields(), "", false);
     page.text

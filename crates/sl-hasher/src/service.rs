@@ -8,7 +8,7 @@ use std::{
 };
 
 use sl_ports::{Clock, process};
-use sl_pow::{NoProver, Registry};
+use sl_pow::{NoProver, Prover, Registry};
 use sl_supervise::{Ctx, ServiceError};
 use sl_work::{Lease, Unfit, Verdict, Work, WorkSource, WorkerName};
 use thiserror::Error;
@@ -51,7 +51,8 @@ pub enum HasherError {
 /// This machine's engines for one source of work. [`Hasher::run`] is the service.
 #[derive(Clone)]
 pub struct Hasher {
-    settings: HasherSettings,
+    /// Outlives a run, so that a restart begins with what was set last.
+    settings: watch::Sender<HasherSettings>,
     algorithm: &'static str,
     registry: Registry,
     source: Arc<dyn WorkSource>,
@@ -81,6 +82,7 @@ impl Hasher {
         clock: Clock,
     ) -> Self {
         let (status, _) = watch::channel(HasherStatus::default());
+        let (settings, _) = watch::channel(settings);
         Self { settings, algorithm, registry, source, worker, clock, status }
     }
 
@@ -90,6 +92,13 @@ impl Hasher {
         self.status.subscribe()
     }
 
+    /// Where changed settings go. While it runs, threads come and go as `threads` says, and neither
+    /// the lease nor the other threads notice; the rest is for the next start.
+    #[must_use]
+    pub fn settings(&self) -> watch::Sender<HasherSettings> {
+        self.settings.clone()
+    }
+
     /// Hashes until told to stop.
     ///
     /// # Errors
@@ -97,16 +106,16 @@ impl Hasher {
     pub async fn run(self, ctx: Ctx) -> Result<(), ServiceError> {
         let (leases_in, leases) = watch::channel(Leases::default());
         let hashes = Arc::new(AtomicU64::new(0));
-        // Of this run's own: its threads end with it, also when nobody asked for the stop.
-        let stop = ctx.stop_token().child_token();
-        let (hasher, counted, token) = (self.clone(), hashes.clone(), stop.clone());
-        let start = move || Threads::start(&hasher, &leases, &counted, &token);
-        // The self-test of each engine is work for a processor, not for the runtime.
-        let started = tokio::task::spawn_blocking(start).await;
-        let threads = started.map_err(|_| HasherError::Died)??;
-        ctx.ready();
-        let outcome = self.serve(&ctx, &leases_in, &hashes, &threads).await;
-        stop.cancel();
+        let mut threads = Threads::new(&self, leases, hashes.clone(), &ctx);
+        let mut settings = self.settings.subscribe();
+        let wanted = settings.borrow_and_update().threads_of(process::cpus());
+        let outcome = match threads.resize(wanted).await {
+            Ok(()) => {
+                ctx.ready();
+                self.serve(&ctx, &leases_in, &hashes, &mut threads, &mut settings).await
+            }
+            Err(wrong) => Err(wrong.into()),
+        };
         threads.join().await;
         outcome
     }
@@ -116,7 +125,8 @@ impl Hasher {
         ctx: &Ctx,
         leases: &watch::Sender<Leases>,
         hashes: &AtomicU64,
-        threads: &Threads,
+        threads: &mut Threads,
+        settings: &mut watch::Receiver<HasherSettings>,
     ) -> Result<(), ServiceError> {
         let Some(lease) = self.lease(ctx).await? else { return Ok(()) };
         let mut work = lease.work.clone();
@@ -130,6 +140,13 @@ impl Hasher {
                 () = ctx.stopped() => break,
                 () = ended(&mut work) => return Err(self.unfit(Unfit::Gone).into()),
                 Some(verdict) = verdicts.recv() => count(&mut account, verdict),
+                Ok(()) = settings.changed() => {
+                    let wanted = settings.borrow_and_update().threads_of(process::cpus());
+                    match threads.resize(wanted).await {
+                        Ok(()) => ctx.ready(),
+                        Err(wrong) => ctx.degraded(format!("{} threads: {wrong}", threads.count())),
+                    }
+                }
                 _ = sample.tick() => {
                     if threads.any_died() {
                         return Err(HasherError::Died.into());
@@ -199,6 +216,7 @@ fn attach(
             worker: worker.clone(),
             work: lease.work,
             submitter: lease.submitter,
+            ground: Arc::default(),
         };
         *known = Arc::new(known.iter().cloned().chain([Arc::new(attached)]).collect());
     });
@@ -210,57 +228,100 @@ fn count(account: &mut LeaseStatus, verdict: Verdict) {
     account.count(verdict.outcome);
 }
 
-/// The threads of one run; they hear its stop token.
-struct Threads(Vec<JoinHandle<()>>);
+/// The threads of one run.
+struct Threads {
+    hasher: Hasher,
+    leases: watch::Receiver<Leases>,
+    hashes: Arc<AtomicU64>,
+    /// Of this run's own, so that its threads end with it, also when nobody asked for the stop. Each
+    /// thread has a child of it.
+    stop: CancellationToken,
+    working: Vec<(CancellationToken, JoinHandle<()>)>,
+    /// Told to stop, within a slice of work.
+    leaving: Vec<JoinHandle<()>>,
+}
 
 impl Threads {
-    fn start(
+    fn new(
         hasher: &Hasher,
-        leases: &watch::Receiver<Leases>,
-        hashes: &Arc<AtomicU64>,
-        stop: &CancellationToken,
-    ) -> Result<Self, HasherError> {
-        let threads = hasher.settings.threads_of(process::cpus());
-        let mut handles = Vec::with_capacity(threads);
-        let mut engine = "";
-        for index in 0..threads {
-            let prover = hasher.registry.best(hasher.algorithm)?;
-            for failed in prover.passed_over() {
-                tracing::warn!(%failed, "an engine failed its self-test and is not used");
-            }
-            engine = prover.name();
-            let thread = Thread {
-                index: index as u64,
-                threads: threads as u64,
-                prover,
-                leases: leases.clone(),
-                hashes: hashes.clone(),
-                clock: hasher.clock,
-                stop: stop.clone(),
-            };
-            let idle = hasher.settings.idle_priority;
-            let start = move || {
-                if idle && let Err(wrong) = process::lower_this_thread() {
-                    tracing::warn!(%wrong, "this thread keeps its priority");
-                }
-                thread.run();
-            };
-            handles.push(std::thread::Builder::new().name(format!("hash-{index}")).spawn(start)?);
+        leases: watch::Receiver<Leases>,
+        hashes: Arc<AtomicU64>,
+        ctx: &Ctx,
+    ) -> Self {
+        let (hasher, stop) = (hasher.clone(), ctx.stop_token().child_token());
+        Self { hasher, leases, hashes, stop, working: Vec::new(), leaving: Vec::new() }
+    }
+
+    fn count(&self) -> usize {
+        self.working.len()
+    }
+
+    /// Starts or ends threads until there are `wanted`. Those that work on notice nothing.
+    async fn resize(&mut self, wanted: usize) -> Result<(), HasherError> {
+        let before = self.count();
+        let outcome = self.grow(wanted.saturating_sub(before)).await;
+        while self.count() > wanted
+            && let Some((stop, thread)) = self.working.pop()
+        {
+            stop.cancel();
+            self.leaving.push(thread);
         }
-        hasher.status.send_modify(|status| {
-            status.engine = engine;
-            status.threads = threads;
-        });
-        Ok(Self(handles))
+        self.leaving.retain(|thread| !thread.is_finished());
+        let now = self.count();
+        if before > 0 && now != before {
+            tracing::info!(before, now, "hashing threads");
+        }
+        self.hasher.status.send_modify(|status| status.threads = now);
+        outcome
+    }
+
+    async fn grow(&mut self, more: usize) -> Result<(), HasherError> {
+        let (registry, algorithm) = (self.hasher.registry.clone(), self.hasher.algorithm);
+        let provers = move || (0..more).map(|_| registry.best(algorithm)).collect();
+        // The self-test of each engine is work for a processor, not for the runtime.
+        let made: Result<Vec<Prover>, NoProver> =
+            tokio::task::spawn_blocking(provers).await.map_err(|_| HasherError::Died)?;
+        made?.into_iter().try_for_each(|prover| self.start(prover))
+    }
+
+    fn start(&mut self, prover: Prover) -> Result<(), HasherError> {
+        let hasher = &self.hasher;
+        for failed in prover.passed_over() {
+            tracing::warn!(%failed, "an engine failed its self-test and is not used");
+        }
+        let engine = prover.name();
+        let stop = self.stop.child_token();
+        let thread = Thread {
+            prover,
+            leases: self.leases.clone(),
+            hashes: self.hashes.clone(),
+            clock: hasher.clock,
+            stop: stop.clone(),
+        };
+        let idle = hasher.settings.borrow().idle_priority;
+        let run = move || {
+            if idle && let Err(wrong) = process::lower_this_thread() {
+                tracing::warn!(%wrong, "this thread keeps its priority");
+            }
+            thread.run();
+        };
+        let name = format!("hash-{}", self.working.len());
+        self.working.push((stop, std::thread::Builder::new().name(name).spawn(run)?));
+        hasher.status.send_modify(|status| status.engine = engine);
+        Ok(())
     }
 
     fn any_died(&self) -> bool {
-        self.0.iter().any(JoinHandle::is_finished)
+        self.working.iter().any(|(_, thread)| thread.is_finished())
     }
 
+    /// Ends all of them.
     async fn join(self) {
+        self.stop.cancel();
+        let working = self.working.into_iter().map(|(_, thread)| thread);
+        let threads: Vec<JoinHandle<()>> = working.chain(self.leaving).collect();
         let joined = tokio::task::spawn_blocking(move || {
-            self.0.into_iter().all(|handle| handle.join().is_ok())
+            threads.into_iter().all(|thread| thread.join().is_ok())
         });
         if !joined.await.unwrap_or(false) {
             tracing::error!("a hashing thread died");

@@ -13,7 +13,7 @@ use sl_work::{Claim, Job, Proven, Submitter, Work, WorkerName, verify};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::cursor::{Cursor, Slice};
+use crate::cursor::{Cursor, Ground, Slice};
 
 /// How long a slice should take: short against a job's life, long against the cost of a slice.
 const SLICE: Duration = Duration::from_millis(15);
@@ -29,19 +29,20 @@ pub(crate) struct Attached {
     pub(crate) worker: WorkerName,
     pub(crate) work: watch::Receiver<Work>,
     pub(crate) submitter: Submitter,
+    /// What of its space no thread has taken yet.
+    pub(crate) ground: Arc<Ground>,
 }
 
 /// The leases of this moment.
 pub(crate) type Leases = Arc<Vec<Arc<Attached>>>;
 
-/// One thread's place and its tools.
+/// One thread's tools.
 pub(crate) struct Thread {
-    pub(crate) index: u64,
-    pub(crate) threads: u64,
     pub(crate) prover: Prover,
     pub(crate) leases: watch::Receiver<Leases>,
     pub(crate) hashes: Arc<AtomicU64>,
     pub(crate) clock: Clock,
+    /// This thread's own.
     pub(crate) stop: CancellationToken,
 }
 
@@ -65,7 +66,7 @@ impl Thread {
             for lease in leases.iter() {
                 let station = stations.entry(lease.number).or_insert_with(|| Station {
                     attached: lease.clone(),
-                    cursor: Cursor::new(self.index, self.threads),
+                    cursor: Cursor::new(lease.ground.clone()),
                     kept: Vec::new(),
                 });
                 worked |= self.serve(station, &mut count, &mut found);

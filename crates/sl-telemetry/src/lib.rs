@@ -42,4 +42,6 @@ pub use console::{StatusLine, Written, memory_sink};
 pub use histogram::{Histogram, HistogramSnapshot};
 pub use layer::LogLayer;
 pub use mask::Masker;
-pub use setup::{Guard, LogStyle, Logs, Settings, TelemetryError, WallClock, init};
+pub use setup::{
+    Guard, LogFilter, LogStyle, Logs, Settings, TelemetryError, WallClock, check_filter, init,
+};

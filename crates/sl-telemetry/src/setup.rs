@@ -10,7 +10,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use tracing_subscriber::filter::EnvFilter;
 use tracing_subscriber::layer::{Layered, SubscriberExt};
-use tracing_subscriber::{Layer, Registry, filter::Filtered};
+use tracing_subscriber::{Layer, Registry, filter::Filtered, reload};
 
 /// Others' targets that talk too much at our usual level; a filter may say otherwise.
 const QUIET: &str = "hyper=warn,hyper_util=warn,mio=warn,tokio=warn,want=warn";
@@ -99,9 +99,67 @@ pub enum TelemetryError {
 #[derive(Debug)]
 pub struct Logs {
     /// To be given to `tracing`.
-    pub subscriber: Layered<Filtered<LogLayer, EnvFilter, Registry>, Registry>,
+    pub subscriber:
+        Layered<Filtered<LogLayer, reload::Layer<EnvFilter, Registry>, Registry>, Registry>,
     /// The line beneath the logs.
     pub status: StatusLine,
+    /// What is logged, to be changed while it is.
+    pub filter: LogFilter,
+}
+
+/// What is logged, to be changed while the program runs. Cheap to clone.
+///
+/// ```
+/// # use sl_telemetry::{LogStyle, Logs, Masker, Settings};
+/// # let settings = Settings {
+/// #     style: LogStyle::Pretty,
+/// #     filter: "info".to_owned(),
+/// #     terminal: false,
+/// #     colour: false,
+/// #     masker: Masker::default(),
+/// #     now: std::sync::Arc::new(|| sl_units::Wall::from_secs(0)),
+/// # };
+/// let (sink, written) = sl_telemetry::memory_sink();
+/// let logs = Logs::new(&settings, sink).unwrap();
+/// tracing::subscriber::with_default(logs.subscriber, || {
+///     tracing::debug!("not yet");
+///     logs.filter.set("debug").unwrap();
+///     tracing::debug!("now");
+///     logs.filter.set("loud, louder").unwrap_err();
+/// });
+/// assert_eq!(String::from_utf8(written.take()).unwrap().lines().count(), 1);
+/// ```
+#[derive(Clone, Debug)]
+pub struct LogFilter(reload::Handle<EnvFilter, Registry>);
+
+impl LogFilter {
+    /// Logs by another filter from now on; the form is that of [`Settings::filter`].
+    ///
+    /// # Errors
+    /// [`TelemetryError::Filter`] if the filter cannot be read; the one before then stays.
+    pub fn set(&self, filter: &str) -> Result<(), TelemetryError> {
+        self.0.reload(env_filter(filter)?).map_err(|error| TelemetryError::Filter {
+            filter: filter.to_owned(),
+            reason: error.to_string(),
+        })
+    }
+}
+
+/// Whether a text is a filter, as [`Settings::filter`] takes it.
+///
+/// # Errors
+/// [`TelemetryError::Filter`] if it is none.
+pub fn check_filter(filter: &str) -> Result<(), TelemetryError> {
+    env_filter(filter).map(drop)
+}
+
+fn env_filter(filter: &str) -> Result<EnvFilter, TelemetryError> {
+    let wanted = filter.trim();
+    let wanted = if wanted.is_empty() { "info" } else { wanted };
+    EnvFilter::try_new(format!("{QUIET},{wanted}")).map_err(|error| TelemetryError::Filter {
+        filter: wanted.to_owned(),
+        reason: error.to_string(),
+    })
 }
 
 impl Logs {
@@ -110,15 +168,12 @@ impl Logs {
     /// # Errors
     /// [`TelemetryError::Filter`] if the filter cannot be read.
     pub fn new(settings: &Settings, sink: Box<dyn Write + Send>) -> Result<Self, TelemetryError> {
-        let wanted = settings.filter.trim();
-        let wanted = if wanted.is_empty() { "info" } else { wanted };
-        let filter = EnvFilter::try_new(format!("{QUIET},{wanted}")).map_err(|error| {
-            TelemetryError::Filter { filter: wanted.to_owned(), reason: error.to_string() }
-        })?;
+        let (filter, handle) = reload::Layer::new(env_filter(&settings.filter)?);
         let console = Console::new(sink, settings.terminal);
         let status = StatusLine::new(console.clone(), settings.masker.clone());
         let layer = LogLayer::new(settings, console).with_filter(filter);
-        Ok(Self { subscriber: tracing_subscriber::registry().with(layer), status })
+        let subscriber = tracing_subscriber::registry().with(layer);
+        Ok(Self { subscriber, status, filter: LogFilter(handle) })
     }
 }
 
@@ -126,6 +181,7 @@ impl Logs {
 #[derive(Debug)]
 pub struct Guard {
     status: StatusLine,
+    filter: LogFilter,
 }
 
 impl Guard {
@@ -133,6 +189,12 @@ impl Guard {
     #[must_use]
     pub fn status_line(&self) -> StatusLine {
         self.status.clone()
+    }
+
+    /// What is logged, to be changed while the program runs.
+    #[must_use]
+    pub fn filter(&self) -> LogFilter {
+        self.filter.clone()
     }
 }
 
@@ -153,5 +215,5 @@ pub fn init(settings: Settings) -> Result<Guard, TelemetryError> {
     let settings = Settings { terminal: stderr.is_terminal(), ..settings };
     let logs = Logs::new(&settings, Box::new(stderr))?;
     tracing::subscriber::set_global_default(logs.subscriber).map_err(|_| TelemetryError::Twice)?;
-    Ok(Guard { status: logs.status })
+    Ok(Guard { status: logs.status, filter: logs.filter })
 }

@@ -101,6 +101,7 @@ fn an_uncommented_template_names_what_is_mandatory_and_nothing_else() {
 fn the_template_explains_each_setting() {
     let text = template::<Mine>(TemplateKind::Full);
     let expect = "\
+# yaml-language-server: $schema=./silverlode.schema.json
 # Settings of the mine.
 
 # How the mine runs.

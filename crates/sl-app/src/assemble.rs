@@ -1,4 +1,8 @@
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use sl_chain::coins::Ticker;
 use sl_config::{Plain, SecretError};
@@ -64,6 +68,11 @@ pub enum AssembleError {
     /// The services cannot be ordered: a fault of this program or of its extension.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// The gateway's port is left to the system, and this machine's engines cannot know it.
+    #[error(
+        "gateway.listen is {0}, allowed is a port from 1 to 65535: this machine's engines come in by it"
+    )]
+    GatewayPort(SocketAddr),
     /// Nothing to mine on.
     #[error(
         "production mode needs somewhere to mine: give -o stratum+tcp://HOST:PORT -u USER, or pool.url and \
@@ -76,7 +85,7 @@ impl AssembleError {
     /// Whether the user can mend it in settings or flags.
     #[must_use]
     pub const fn is_settings(&self) -> bool {
-        matches!(self, Self::Secret { .. } | Self::Solo(_) | Self::NoSource)
+        matches!(self, Self::Secret { .. } | Self::Solo(_) | Self::GatewayPort(_) | Self::NoSource)
     }
 }
 
@@ -266,16 +275,15 @@ impl Parts {
     fn own_gateway(&mut self) -> Result<Source, AssembleError> {
         let password = self.gateway_password()?;
         let listen = self.settings.gateway.listen;
-        let host =
-            if listen.ip().is_unspecified() { "127.0.0.1".into() } else { listen.ip().to_string() };
-        let address = if listen.is_ipv6() {
-            format!("[{host}]:{}", listen.port())
-        } else {
-            format!("{host}:{}", listen.port())
+        let ip = match listen.ip() {
+            ip if !ip.is_unspecified() => ip,
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
         };
+        let address = SocketAddr::new(ip, listen.port()).to_string();
         let pool = Pool {
             id: SourceId::new("pool.gateway"),
-            endpoint: address.parse().expect("a socket address is an endpoint"),
+            endpoint: address.parse().map_err(|_| AssembleError::GatewayPort(listen))?,
             user: "cpu".into(),
             password: Password::new(password.map_or("x".into(), |plain| plain.expose().to_owned())),
         };
@@ -307,6 +315,8 @@ impl Parts {
         let spec = ServiceSpec::new("gateway", "Stratum server for machines", move |ctx| {
             gateway.clone().run(ctx)
         });
+        // Answers to machines, then the source's verdicts: each may take 0.7 s.
+        let spec = spec.grace(Duration::from_millis(2500));
         self.specs.push(spec.after(source.service));
         Ok(())
     }

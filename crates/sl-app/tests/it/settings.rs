@@ -81,3 +81,28 @@ fn the_graph_is_in_the_order_of_start() {
         assert!(ids.contains(&id), "{id} in {ids:?}");
     }
 }
+
+#[test]
+fn the_engines_find_the_gateway_wherever_it_listens() {
+    let check = |listen: &str, found: Result<&str, &str>| {
+        let mut settings = Settings::default();
+        settings.gateway.listen = listen.parse().expect("an address");
+        settings.simulation.engine_rate = Some(sl_units::HashRate::from_hs(1000.0));
+        let ports = Ports::real(Some(7), Default::default(), None);
+        let plan = Builder::new(settings, ports).assemble(Composition::Up);
+        let described = plan.map_err(|wrong| wrong.to_string()).map(|plan| {
+            let services = plan.services();
+            let own = services.iter().find(|service| service.id == "pool.gateway");
+            own.expect("the engines' way").description.clone()
+        });
+        match (described, found) {
+            (Ok(description), Ok(url)) => assert_eq!(description, format!("work from {url}")),
+            (Err(wrong), Err(part)) => assert!(wrong.contains(part), "{wrong}"),
+            (described, found) => panic!("{listen}: {described:?}, expected {found:?}"),
+        }
+    };
+    check("127.0.0.1:3333", Ok("stratum+tcp://127.0.0.1:3333"));
+    check("0.0.0.0:3333", Ok("stratum+tcp://127.0.0.1:3333"));
+    check("[::]:3333", Ok("stratum+tcp://[::1]:3333"));
+    check("127.0.0.1:0", Err("allowed is a port from 1 to 65535"));
+}

@@ -210,10 +210,18 @@ impl HttpClient {
     }
 }
 
-/// The request as hyper wants it, after the checks that need no network.
-fn message(request: Request, url: &str) -> Result<hyper::Request<Full<Bytes>>, HttpError> {
-    let bad_url = |reason: &'static str| HttpError::BadUrl { url: url.to_owned(), reason };
-    let uri: Uri = request.url.parse().map_err(|_| bad_url("it is no URL"))?;
+/// Whether this client could use a URL: what settings can be told before anything runs.
+///
+/// # Errors
+/// [`HttpError::BadUrl`] with the reason.
+pub fn check_url(url: &str) -> Result<(), HttpError> {
+    uri(url, &shown(url)).map(|_| ())
+}
+
+/// The URL in parts, after the checks that need no network; `shown` stands in errors.
+fn uri(url: &str, shown: &str) -> Result<Uri, HttpError> {
+    let bad_url = |reason: &'static str| HttpError::BadUrl { url: shown.to_owned(), reason };
+    let uri: Uri = url.parse().map_err(|_| bad_url("it is no URL"))?;
     match uri.scheme_str() {
         Some("http") => {}
         Some("https") => return Err(bad_url("https is not supported yet; use http://")),
@@ -223,6 +231,16 @@ fn message(request: Request, url: &str) -> Result<hyper::Request<Full<Bytes>>, H
     if authority.as_str().contains('@') {
         return Err(bad_url("it holds a name or password; give these apart from the URL"));
     }
+    if authority.as_str() != authority.host() && !authority.port_u16().is_some_and(|port| port > 0)
+    {
+        return Err(bad_url("its port is not from 1 to 65535"));
+    }
+    Ok(uri)
+}
+
+/// The request as hyper wants it, after the checks that need no network.
+fn message(request: Request, url: &str) -> Result<hyper::Request<Full<Bytes>>, HttpError> {
+    let uri = uri(&request.url, url)?;
     let mut message = hyper::Request::new(Full::new(request.body));
     *message.method_mut() = request.method;
     *message.uri_mut() = uri;
@@ -281,6 +299,13 @@ mod tests {
         );
         check(Request::get("h/x"), "cannot use the URL h/x: it is no URL");
         check(Request::get("/x"), "cannot use the URL /x: it must begin with http://");
+        for port in ["99999", "0", "", "-1"] {
+            let url = format!("http://h:{port}/");
+            assert!(check_url(&url).is_err(), "{url}");
+        }
+        for good in ["http://h", "http://h:1/", "http://[::1]:9332", "http://[::1]/wallet/x"] {
+            assert!(check_url(good).is_ok(), "{good}");
+        }
         check(
             Request::get("http://h/").header("authorization", "secret\n"),
             "the header authorization of a request to http://h/ holds bytes that HTTP forbids",

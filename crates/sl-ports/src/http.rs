@@ -231,8 +231,7 @@ fn uri(url: &str, shown: &str) -> Result<Uri, HttpError> {
     if authority.as_str().contains('@') {
         return Err(bad_url("it holds a name or password; give these apart from the URL"));
     }
-    if authority.as_str() != authority.host() && !authority.port_u16().is_some_and(|port| port > 0)
-    {
+    if authority.as_str() != authority.host() && authority.port_u16().is_none_or(|port| port == 0) {
         return Err(bad_url("its port is not from 1 to 65535"));
     }
     Ok(uri)

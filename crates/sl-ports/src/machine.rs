@@ -6,4 +6,5 @@ pub mod disk;
 pub mod limits;
 pub mod memory;
 pub mod programs;
+pub mod system;
 pub mod timekeeping;

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 pub use exchange::{Close, Input, Lost, Output, Settings};
 
 use crate::{
-    Authorize, ClientBound, Configure, ErrorCode, Id, Incoming, Line, MessageError, Notify,
-    Refusal, Reply, ServerBound, Submit, Subscribe, Subscription, field,
+    Authorize, ClientBound, Configure, ErrorCode, Id, Incoming, Line, MessageError, Refusal, Reply,
+    ServerBound, Submit, Subscribe, Subscription, field,
 };
 
 /// The machine's end of one connection, as a state machine without I/O.
@@ -24,7 +24,8 @@ use crate::{
 ///                                                                               share is Lost
 /// ```
 ///
-/// * Difficulties and jobs are handed out from the subscription on, before the authorisation too.
+/// * Difficulties and jobs are handed out once a worker is authorised: many pools give both before
+///   they answer `mining.authorize`, and a share found on such a job could not be sent yet.
 /// * Each share gets exactly one [`Output::Verdict`] or [`Output::Lost`]. A reply is matched by its
 ///   id; an id that this side never gave (null, or foreign) answers the oldest request that a pool
 ///   must answer. A second reply to one request is reported, and moves no verdict, once the pool
@@ -39,8 +40,9 @@ pub struct Session {
     pending: VecDeque<Pending>,
     /// The pool has answered a share under its id.
     gives_ids_back: bool,
-    /// A job that came before the subscription's answer.
-    early: Option<Box<Notify>>,
+    /// What came before a worker was authorised: the newest job between the difficulty that holds
+    /// for it and the one that came after it; at most three.
+    early: Vec<Output>,
     takes_new_extranonce: bool,
     malformed_in_a_row: u32,
     in_flight: usize,
@@ -96,7 +98,7 @@ impl Session {
             next_id: 1,
             pending: VecDeque::new(),
             gives_ids_back: false,
-            early: None,
+            early: Vec::new(),
             takes_new_extranonce: false,
             malformed_in_a_row: 0,
             in_flight: 0,
@@ -222,16 +224,13 @@ impl Session {
     }
 
     fn call(&mut self, id: &Id, call: ClientBound) -> Vec<Output> {
-        let subscribed = !matches!(self.state, State::Idle | State::Subscribing);
         let reply = |reply: Reply| vec![Output::Send(reply.to_line())];
         match call {
-            ClientBound::Notify(notify) if subscribed => vec![Output::Job(notify)],
-            ClientBound::Notify(notify) => {
-                self.early = Some(notify);
-                Vec::new()
-            }
-            ClientBound::SetDifficulty(difficulty) => vec![Output::Difficulty(difficulty)],
+            ClientBound::Notify(notify) => self.work(Output::Job(notify)),
+            ClientBound::SetDifficulty(difficulty) => self.work(Output::Difficulty(difficulty)),
             ClientBound::SetExtranonce { extranonce1, extranonce2_len } => {
+                // It holds from the next job on, so a job that waits could not be mined any more.
+                self.early.retain(|early| !matches!(early, Output::Job(_)));
                 vec![Output::ExtranonceChanged { extranonce1, extranonce2_len }]
             }
             ClientBound::SetVersionMask(mask) => vec![Output::VersionMask(mask)],
@@ -247,6 +246,22 @@ impl Session {
                 reply(Reply::refused(id.clone(), refusal))
             }
         }
+    }
+
+    /// A difficulty or a job, kept until a worker is authorised.
+    fn work(&mut self, output: Output) -> Vec<Output> {
+        if self.state == State::Running {
+            return vec![output];
+        }
+        let is_difficulty = |early: &Output| matches!(early, Output::Difficulty(_));
+        if is_difficulty(&output) {
+            self.early.pop_if(|last| is_difficulty(last));
+        } else {
+            let holds = self.early.iter().rposition(is_difficulty);
+            self.early = holds.map(|at| self.early.swap_remove(at)).into_iter().collect();
+        }
+        self.early.push(output);
+        Vec::new()
     }
 
     fn reply(&mut self, reply: Reply) -> Vec<Output> {
@@ -312,7 +327,6 @@ impl Session {
         }
         let (user, password) = (self.settings.user.clone(), self.settings.password.clone());
         out.push(self.authorize(Authorize { user, password }));
-        out.extend(self.early.take().map(Output::Job));
         out
     }
 
@@ -321,6 +335,7 @@ impl Session {
         let mut out = vec![Output::Authorized { user, verdict }];
         if first {
             self.state = State::Running;
+            out.append(&mut self.early);
             if let Some(difficulty) = self.settings.suggest {
                 let call = ServerBound::SuggestDifficulty(difficulty);
                 out.push(self.ask(Request::Suggest, &call));
@@ -346,7 +361,7 @@ impl Session {
 
     fn closed(&mut self) -> Vec<Output> {
         self.state = State::Closed;
-        self.early = None;
+        self.early.clear();
         self.in_flight = 0;
         let pending = std::mem::take(&mut self.pending);
         let tickets = pending.into_iter().filter_map(|pending| match pending.request {

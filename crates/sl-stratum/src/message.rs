@@ -114,6 +114,10 @@ struct Envelope<'a> {
     result: Option<Value>,
     #[serde(default, deserialize_with = "present")]
     error: Option<Value>,
+    /// Why a share was refused, beside `"result":false,"error":null`: p2pool and its kin, read by
+    /// pooler's cpuminer and by cgminer.
+    #[serde(default, rename = "reject-reason")]
+    reject_reason: Option<Value>,
 }
 
 fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error> {
@@ -152,8 +156,11 @@ fn parse<C>(
             return Err(Malformed::boxed(id, None, MessageError::NotAMessage));
         }
         None => {
-            let error = envelope.error.as_ref().and_then(Refusal::from_value);
             let result = envelope.result.unwrap_or_default();
+            let refused = matches!(result, Value::Null | Value::Bool(false));
+            let reason = envelope.reject_reason.filter(|_| refused);
+            let error = envelope.error.as_ref().and_then(Refusal::from_value);
+            let error = error.or_else(|| reason.as_ref().and_then(Refusal::from_value));
             return Ok(Incoming::Reply(Reply { id, result, error }));
         }
     };
@@ -233,5 +240,13 @@ mod tests {
         let text = "{\"id\":3,\"method\":null,\"error\":\"x\"}";
         let refused = Reply::refused(3.into(), Refusal::new(crate::ErrorCode::Other, "x"));
         assert_eq!(read(text), Ok(Incoming::Reply(refused)));
+        let verdict = |text: &str| match read(text) {
+            Ok(Incoming::Reply(reply)) => reply.verdict().map_err(|refusal| refusal.kind()),
+            other => panic!("{text}: {other:?}"),
+        };
+        let reason = r#"{"id":3,"result":false,"error":null,"reject-reason":"above target"}"#;
+        assert_eq!(verdict(reason), Err(crate::ErrorCode::LowDifficulty));
+        let unread = r#"{"id":3,"result":true,"error":null,"reject-reason":"none"}"#;
+        assert_eq!(verdict(unread), Ok(()));
     }
 }

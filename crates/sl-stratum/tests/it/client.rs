@@ -252,23 +252,47 @@ fn what_pools_say_unasked() {
     );
 }
 
+fn notify(job: &str) -> String {
+    let zero = "00".repeat(32);
+    format!(
+        r#"{{"id":null,"method":"mining.notify","params":["{job}","{zero}","","",[],"00000002","1b01784b","5a72667b",true]}}"#
+    )
+}
+
+fn difficulty(value: u32) -> String {
+    format!(r#"{{"id":null,"method":"mining.set_difficulty","params":[{value}]}}"#)
+}
+
 #[test]
-fn a_job_before_the_subscription_waits_for_it() {
+fn work_waits_for_a_worker() {
     let mut session = Session::new(settings());
     assert_eq!(session.step(Input::Connected).len(), 1);
-    let zero = "00".repeat(32);
-    let notify = format!(
-        r#"{{"id":null,"method":"mining.notify","params":["j","{zero}","","",[],"00000002","1b01784b","5a72667b",true]}}"#
-    );
-    assert_eq!(hear(&mut session, &notify), [""; 0]);
+    for early in [notify("i"), difficulty(1), difficulty(2), notify("j")] {
+        assert_eq!(hear(&mut session, &early), [""; 0]);
+    }
     assert_eq!(
         hear(&mut session, SUBSCRIBED),
-        [
-            "subscribed 0007 4",
-            r#"{"id":2,"method":"mining.authorize","params":["u","p"]}"#,
-            "job j"
-        ]
+        ["subscribed 0007 4", r#"{"id":2,"method":"mining.authorize","params":["u","p"]}"#]
     );
+    for early in [notify("k"), difficulty(3), difficulty(4)] {
+        assert_eq!(hear(&mut session, &early), [""; 0]);
+    }
+    let (before, after) = ("Difficulty(ShareDifficulty(2.0))", "Difficulty(ShareDifficulty(4.0))");
+    let granted = hear(&mut session, GRANTED);
+    assert_eq!(granted, ["authorized u true", before, "job k", after], "each job with its own");
+    assert_eq!(hear(&mut session, &notify("l")), ["job l"]);
+}
+
+#[test]
+fn a_waiting_job_ends_with_its_extranonce() {
+    let mut session = Session::new(settings());
+    assert_eq!(session.step(Input::Connected).len(), 1);
+    hear(&mut session, SUBSCRIBED);
+    hear(&mut session, &difficulty(1));
+    hear(&mut session, &notify("j"));
+    hear(&mut session, r#"{"id":null,"method":"mining.set_extranonce","params":["08",2]}"#);
+    let granted = hear(&mut session, GRANTED);
+    assert_eq!(granted, ["authorized u true", "Difficulty(ShareDifficulty(1.0))"]);
 }
 
 #[test]

@@ -119,9 +119,9 @@ fn foundation_is_understood() {
     let (mut ours, out) = join(&lines[..4], "LtestAddr.w1");
     let [
         client::Output::Subscribed(subscription),
+        client::Output::Authorized { user, verdict: Ok(()) },
         client::Output::Difficulty(difficulty),
         client::Output::Job(job),
-        client::Output::Authorized { user, verdict: Ok(()) },
     ] = out.as_slice()
     else {
         panic!("{out:?}")
@@ -205,9 +205,13 @@ fn the_live_session_of_2018_is_understood() {
     assert_eq!(shares[0].ntime.to_le_bytes(), header[68..72]);
     assert_eq!(shares[0].nonce.to_le_bytes(), header[76..80]);
 
-    let (_, out) = join(&messages(&session, "s>c"), "lzgm.2");
+    // The recording lacks the pool's answer to `mining.authorize`, which the work waits for.
+    let mut lines = messages(&session, "s>c");
+    lines.push(r#"{"id":2,"result":true,"error":null}"#.into());
+    let (_, out) = join(&lines, "lzgm.2");
     let [
         client::Output::Subscribed(subscription),
+        client::Output::Authorized { verdict: Ok(()), .. },
         client::Output::Difficulty(difficulty),
         client::Output::Job(job),
     ] = out.as_slice()

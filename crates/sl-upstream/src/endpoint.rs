@@ -19,7 +19,27 @@ pub struct EndpointError {
     pub wrong: &'static str,
 }
 
+const WRONG_PORT: &str = "the port is not a number from 1 to 65535";
+const WRONG_HOST: &str = "the host is not a name or an address";
+
 impl Endpoint {
+    /// A host by name or address, an IPv6 address without its brackets, and a port.
+    ///
+    /// # Errors
+    /// The host is neither a name nor an address, or the port is 0.
+    pub fn new(host: &str, port: u16) -> Result<Self, EndpointError> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        let is_name = !host.is_empty() && host.chars().all(plain);
+        let wrong = if port == 0 {
+            WRONG_PORT
+        } else if is_name || host.parse::<std::net::Ipv6Addr>().is_ok() {
+            return Ok(Self { host: host.to_owned(), port });
+        } else {
+            WRONG_HOST
+        };
+        Err(EndpointError { found: host.chars().take(200).collect(), wrong })
+    }
+
     /// Host name or address; an IPv6 address without its brackets.
     #[must_use]
     pub fn host(&self) -> &str {
@@ -58,17 +78,11 @@ impl FromStr for Endpoint {
         };
         let address = address.trim_end_matches('/');
         let Some((host, port)) = address.rsplit_once(':') else { return refuse("no port") };
-        let Ok(port) = port.parse::<u16>() else {
-            return refuse("the port is not a number from 1 to 65535");
-        };
-        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-        let is_host = !host.is_empty() && host.chars().all(plain);
-        let is_v6 = bare.len() < host.len() && bare.parse::<std::net::Ipv6Addr>().is_ok();
-        match (port, is_host || is_v6) {
-            (0, _) => refuse("the port is not a number from 1 to 65535"),
-            (_, false) => refuse("the host is not a name or an address"),
-            _ => Ok(Self { host: bare.to_owned(), port }),
+        let Ok(port) = port.parse::<u16>() else { return refuse(WRONG_PORT) };
+        match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+            Some(bare) => Self::new(bare, port),
+            None if host.contains(':') => refuse(WRONG_HOST),
+            None => Self::new(host, port),
         }
     }
 }
@@ -94,6 +108,8 @@ mod tests {
             ("pool.example:0", "the port is not a number from 1 to 65535"),
             (":3333", "the host is not a name or an address"),
             ("a b:3333", "the host is not a name or an address"),
+            ("::1:3333", "the host is not a name or an address"),
+            ("[pool]x:3333", "the host is not a name or an address"),
         ] {
             assert_eq!(
                 text.parse::<Endpoint>().map_err(|refused| refused.wrong),

@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use fastrand::Rng;
 use sl_ports::Clock;
 use sl_stratum::{
-    LineSplitter, Password,
+    LineSplitter, Password, Reconnect,
     client::{Input, Output, Session, Settings},
 };
 use sl_supervise::{Ctx, ServiceError};
@@ -26,6 +26,8 @@ use crate::{
 const CONNECT: Duration = Duration::from_secs(10);
 /// A pool this silent is gone: pools of the field speak at least every 60 s.
 const SILENCE: Duration = Duration::from_secs(120);
+/// How long a pool may take to subscribe and authorise; cgminer waits as long.
+const HANDSHAKE: Duration = Duration::from_secs(60);
 /// A pool that takes no bytes for so long is gone.
 const WRITE: Duration = Duration::from_secs(10);
 /// The first wait before another try, doubled each time, jittered.
@@ -67,6 +69,9 @@ enum Ended {
     Stopped,
     #[error("{0}")]
     Broken(String),
+    /// The pool asked to come back, perhaps elsewhere.
+    #[error("the pool asks to come back at {at} in {} s", .wait.as_secs())]
+    Moved { at: Endpoint, wait: Duration },
 }
 
 impl Upstream {
@@ -100,17 +105,28 @@ impl Upstream {
         let mut rng = self.rng.clone();
         let mut desk = Desk::new(self.pool.id.clone(), self.pool.user.clone());
         let mut wait = FIRST_WAIT;
+        // Where the pool has sent us; only for the connection that follows.
+        let mut moved: Option<Endpoint> = None;
         ctx.degraded(format!("connecting to {}", self.pool.endpoint));
         while !ctx.is_stopping() {
             let jobs = self.status.borrow().jobs;
-            let ended = self.connect_and_serve(&ctx, &mut end, &mut desk).await;
-            let Ended::Broken(why) = ended else { break };
+            let endpoint = moved.take().unwrap_or_else(|| self.pool.endpoint.clone());
+            let ended = self.connect_and_serve(&endpoint, &ctx, &mut end, &mut desk).await;
+            let why = ended.to_string();
+            let least = match ended {
+                Ended::Stopped => break,
+                Ended::Broken(_) => Duration::ZERO,
+                Ended::Moved { at, wait } => {
+                    moved = Some(at);
+                    wait
+                }
+            };
             // A pool that lets in and gives nothing is as far away as one that does not answer.
             if self.status.borrow().jobs > jobs {
                 wait = FIRST_WAIT;
             }
-            tracing::warn!(pool = %self.pool.endpoint, %why, "the pool is gone");
-            let pause = wait.mul_f64(0.5 + rng.f64());
+            tracing::warn!(pool = %endpoint, %why, "the pool is gone");
+            let pause = wait.mul_f64(0.5 + rng.f64()).max(least);
             wait = (wait * 2).min(LONGEST_WAIT);
             self.wait(&ctx, &mut end, &mut desk, &why, pause).await;
         }
@@ -150,8 +166,13 @@ impl Upstream {
         }
     }
 
-    async fn connect_and_serve(&self, ctx: &Ctx, end: &mut SourceEnd, desk: &mut Desk) -> Ended {
-        let endpoint = &self.pool.endpoint;
+    async fn connect_and_serve(
+        &self,
+        endpoint: &Endpoint,
+        ctx: &Ctx,
+        end: &mut SourceEnd,
+        desk: &mut Desk,
+    ) -> Ended {
         self.status.send_modify(|status| {
             status.state = PoolState::Connecting { since: self.clock.mono() }
         });
@@ -173,7 +194,8 @@ impl Upstream {
             password: self.pool.password.clone(),
             ..Settings::default()
         });
-        let mut connection = Connection { upstream: self, ctx, stream, session, desk, end };
+        let mut connection =
+            Connection { upstream: self, endpoint, ctx, stream, session, desk, end };
         let ended = connection.serve().await;
         // What is in flight gets no verdict any more.
         let outputs = connection.session.step(Input::Closed);
@@ -194,6 +216,7 @@ impl Upstream {
 /// One connection with the pool.
 struct Connection<'a> {
     upstream: &'a Upstream,
+    endpoint: &'a Endpoint,
     ctx: &'a Ctx,
     stream: TcpStream,
     session: Session,
@@ -209,10 +232,13 @@ impl Connection<'_> {
         }
         let mut lines = LineSplitter::new(Session::LINE_LIMIT);
         let mut buffer = vec![0; 16 * 1024];
-        let mut heard = Instant::now();
+        let connected = Instant::now();
+        let mut heard = connected;
         let mut stopping: Option<Instant> = None;
         loop {
-            let deadline = stopping.unwrap_or(heard + SILENCE);
+            let patience =
+                if self.session.is_running() { heard + SILENCE } else { connected + HANDSHAKE };
+            let deadline = stopping.unwrap_or(patience);
             if stopping.is_some() && self.session.in_flight() == 0 {
                 return Ended::Stopped;
             }
@@ -247,7 +273,7 @@ impl Connection<'_> {
                 }
                 () = tokio::time::sleep_until(deadline) => match stopping {
                     Some(_) => Err(Ended::Stopped),
-                    None => Err(Ended::Broken(format!("the pool was silent for {} s", SILENCE.as_secs()))),
+                    None => Err(Ended::Broken(self.silence())),
                 },
             };
             if let Err(ended) = outcome {
@@ -295,13 +321,7 @@ impl Connection<'_> {
                     self.working(now);
                 }
                 Output::Verdict { .. } | Output::Lost { .. } => self.take_verdicts(vec![output]),
-                Output::Reconnect(reconnect) => {
-                    // To another host only by an operator's word; see the failover group.
-                    return Err(Ended::Broken(format!(
-                        "the pool asks to reconnect in {} s",
-                        reconnect.wait.as_secs()
-                    )));
-                }
+                Output::Reconnect(reconnect) => return Err(self.moved(&reconnect)),
                 Output::ShowMessage(text) => {
                     tracing::info!(pool = %upstream.pool.endpoint, %text, "the pool says");
                 }
@@ -312,6 +332,29 @@ impl Connection<'_> {
             }
         }
         Ok(())
+    }
+
+    fn silence(&self) -> String {
+        if self.session.is_running() {
+            format!("the pool was silent for {} s", SILENCE.as_secs())
+        } else {
+            format!("the pool has not authorised the worker within {} s", HANDSHAKE.as_secs())
+        }
+    }
+
+    /// To another operator's host only by our operator's word.
+    fn moved(&self, reconnect: &Reconnect) -> Ended {
+        let here = self.endpoint;
+        let host = reconnect.host.as_deref().unwrap_or(here.host());
+        let port = reconnect.port.unwrap_or(here.port());
+        let at = Endpoint::new(host, port).ok().filter(|_| reconnect.stays_with(here.host()));
+        match at {
+            Some(at) => Ended::Moved { at, wait: reconnect.wait },
+            None => Ended::Broken(format!(
+                "the pool asks to go to {host}:{port}, which is not of {}: not followed; name it as the pool's url if that is right",
+                here.host()
+            )),
+        }
     }
 
     fn extranonce(&mut self, extranonce1: sl_stratum::Extranonce, extranonce2_len: usize) {

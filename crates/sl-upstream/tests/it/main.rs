@@ -288,3 +288,56 @@ async fn a_refused_account_is_named() {
     assert!(said.contains("account.rig") && said.contains("no such account"), "{said}");
     running.stop().await;
 }
+
+#[tokio::test]
+async fn a_pool_that_moves_to_another_port_is_followed_once() {
+    let (pool, elsewhere) = (ScriptedPool::start().await, ScriptedPool::start().await);
+    let mut running = start(&pool);
+    let mut conversation = pool.welcome("1").await;
+    let mut lease = running.lease().await;
+    let first = job(&mut lease).await;
+    let port = elsewhere.listener.local_addr().expect("bound").port();
+    let there = json!(["127.0.0.1", port.to_string(), 0]);
+    conversation.say(json!({"id": null, "method": "client.reconnect", "params": there})).await;
+
+    let conversation = elsewhere.welcome("2").await;
+    let newer = |work: &Work| work.job().is_some_and(|job| job.epoch > first.epoch);
+    soon(lease.work.wait_for(newer)).await.expect("lives");
+    drop(conversation);
+    let _back = pool.welcome("3").await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_pool_cannot_send_us_to_strangers() {
+    let pool = ScriptedPool::start().await;
+    let mut running = start(&pool);
+    let mut conversation = pool.welcome("1").await;
+    let _lease = running.lease().await;
+    let there = json!(["pool.thief.example", "3333", 0]);
+    conversation.say(json!({"id": null, "method": "client.reconnect", "params": there})).await;
+    let waiting = |status: &PoolStatus| matches!(status.state, PoolState::Waiting { .. });
+    let status = soon(running.status.wait_for(waiting)).await.expect("lives").clone();
+    let said = status.last_error.expect("a reason");
+    assert!(said.contains("pool.thief.example:3333") && said.contains("not followed"), "{said}");
+    let _back = pool.welcome("2").await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn work_waits_until_the_worker_is_let_in() {
+    let pool = ScriptedPool::start().await;
+    let mut running = start(&pool);
+    let mut conversation = pool.accept().await;
+    let subscribe = conversation.hear().await;
+    conversation.say(json!({"id": subscribe["id"], "result": [null, "00", 4]})).await;
+    let authorize = conversation.hear().await;
+    conversation.notify("1", true).await;
+    let mut lease = running.lease().await;
+    conversation.say(json!({"id": authorize["id"], "result": true})).await;
+    let first = job(&mut lease).await;
+    assert_eq!(running.status.borrow().jobs, 1);
+    let _ = lease.submitter.submit(share(&first, [0, 0], 7), "rig".into()).expect("room");
+    assert_eq!(conversation.hear().await["params"][1], "1", "it can be sent at once");
+    running.stop().await;
+}

@@ -62,6 +62,9 @@ impl Failure {
     }
 }
 
+/// Longest line of a settings file that is shown, in bytes.
+const LONGEST: usize = 400;
+
 /// A problem as a diagnostic with its place.
 #[derive(Debug)]
 struct Shown {
@@ -76,19 +79,40 @@ impl Shown {
         let source = problem.source.as_ref();
         // A flag or a variable is one text without lines: its name says it all.
         let file = source.filter(|source| source.layer() == Layer::File);
-        let title = match source {
-            Some(source) if source.layer() != Layer::File => {
-                format!("{}: {}", source.name(), problem.title())
+        // Three lines are shown; of a file that is not text they could be all of it.
+        let around = problem.line.saturating_sub(1)..=problem.line + 1;
+        let file = file.filter(|file| around.clone().all(|line| file.line(line).len() <= LONGEST));
+        let title = match (source, file) {
+            (Some(source), None) if source.layer() == Layer::File => {
+                let (name, line, column) = (source.name(), problem.line, problem.column);
+                format!("{name}:{line}:{column}: {}", problem.title())
             }
+            (Some(source), None) => format!("{}: {}", source.name(), problem.title()),
             _ => problem.title(),
         };
         Self {
-            title,
-            help: help(problem),
-            source: file.map(|source| NamedSource::new(source.name(), source.text().to_owned())),
+            title: harmless(&title),
+            help: help(problem).map(|help| harmless(&help)),
+            source: file.map(|file| NamedSource::new(harmless(file.name()), harmless(file.text()))),
             span: problem.span.clone(),
         }
     }
+}
+
+/// The same text without what would steer a terminal or turn the order of letters around; each
+/// byte of these becomes a question mark, so that spans fit.
+fn harmless(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for letter in text.chars() {
+        let steers = letter.is_control() && !matches!(letter, '\n' | '\r' | '\t');
+        let turns = matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if steers || turns {
+            shown.extend(std::iter::repeat_n('?', letter.len_utf8()));
+        } else {
+            shown.push(letter);
+        }
+    }
+    shown
 }
 
 /// What is allowed, and the cure, a line each.
@@ -123,5 +147,39 @@ impl Diagnostic for Shown {
         self.source.as_ref()?;
         let label = LabeledSpan::new_with_span(Some("here".into()), self.span.clone());
         Some(Box::new(std::iter::once(label)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sl_app::Settings;
+    use sl_config::{Layers, load};
+
+    use super::*;
+
+    fn rendered(text: &[u8]) -> String {
+        let layers = Layers::new().file("silverlode.yaml", text.to_vec());
+        let read = load(layers).and_then(|loaded| loaded.read_with(sl_app::check));
+        Failure::Settings(Result::<Settings, _>::map(read, |_| ()).expect_err("wrong"))
+            .render(false)
+    }
+
+    #[test]
+    fn a_file_that_is_no_text_does_not_steer_the_terminal() {
+        let mut shown = rendered(b"mode: \"\x1b[31mred\"\n");
+        shown += &rendered(b"\x9b\x1b]0;title\x07 gateway");
+        shown += &rendered(b"\"\\e[2Jkey\": 1\n");
+        shown += &rendered("mode: \u{202e}eduction\n".as_bytes());
+        let bad = |letter: char| (letter.is_control() && letter != '\n') || letter == '\u{202e}';
+        assert_eq!(shown.chars().find(|letter| bad(*letter)), None, "{shown:?}");
+    }
+
+    #[test]
+    fn a_line_without_end_is_not_shown_but_its_place_is() {
+        let text = format!("mode: educational\na: {}", "[".repeat(50_000));
+        let shown = rendered(text.as_bytes());
+        assert!(shown.len() < 1000, "{} bytes", shown.len());
+        assert!(shown.contains("silverlode.yaml:2:"), "{shown}");
+        assert!(rendered(&vec![b'#'; 2 << 20]).len() < 1000);
     }
 }

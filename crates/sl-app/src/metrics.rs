@@ -91,7 +91,7 @@ pub const METRICS: &[Metric] = &[
     ),
     counter(
         "silverlode_blocks_total",
-        "Blocks of ours, by outcome: found, accepted, rejected, spare.",
+        "Blocks of ours, by outcome: found, accepted, rejected, unreachable, spare, late.",
         &["chain", "outcome"],
         |state| {
             let outcomes = |(ticker, chain): (&String, &sl_view::Chain)| {
@@ -99,7 +99,9 @@ pub const METRICS: &[Metric] = &[
                     ("found", chain.blocks_found),
                     ("accepted", chain.blocks_accepted),
                     ("rejected", chain.blocks_rejected),
+                    ("unreachable", chain.blocks_unreachable),
                     ("spare", chain.blocks_spare),
+                    ("late", chain.blocks_late),
                 ]
                 .map(|(outcome, count)| (vec![ticker.clone(), outcome.to_owned()], count as f64))
             };

@@ -101,8 +101,14 @@ pub struct Chain {
     pub blocks_accepted: u64,
     /// Blocks that the node refused.
     pub blocks_rejected: u64,
+    /// Blocks that the node could not be reached for.
+    #[serde(default)]
+    pub blocks_unreachable: u64,
     /// Shares that won it while a block of ours for the same height was on its way; not submitted.
     pub blocks_spare: u64,
+    /// Shares that would have won it, on a tip that had fallen.
+    #[serde(default)]
+    pub blocks_late: u64,
     /// Blocks that a share won which missed the parent's target.
     pub blocks_below_parent: u64,
     /// What the accepted blocks pay, in the chain's coins; play coins on a simulated chain.

@@ -121,6 +121,11 @@ pub fn check(settings: &Settings, check: &mut Check<'_>) {
         if let Err(wrong) = Address::parse(&node.address, node.coin.row()) {
             check.refuse(&format!("{key}.address"), Wrong::value(wrong.to_string()));
         }
+        if let Err(wrong) = sl_ports::http::check_url(&node.url) {
+            let wrong = Wrong::value(wrong.to_string());
+            check.refuse(&format!("{key}.url"), wrong.hint("such as http://127.0.0.1:9332"));
+        }
+        check_role(&key, node, settings, check);
     }
     if settings.control.listen.is_some_and(|listen| !listen.ip().is_loopback()) {
         let wrong = Wrong::value("the control door has no key, so it opens on loopback only");
@@ -131,6 +136,29 @@ pub fn check(settings: &Settings, check: &mut Check<'_>) {
     }
     if settings.mode == Mode::Production {
         production(settings, check);
+    }
+}
+
+/// Whether the coin of a node can stand where it stands.
+fn check_role(key: &str, node: &NodeSection, settings: &Settings, check: &mut Check<'_>) {
+    let parent = settings.solo.parent.as_ref().is_some_and(|parent| std::ptr::eq(parent, node));
+    let coin = node.coin;
+    let wrong = match (parent, coin.row().role == coins::Role::Parent) {
+        (true, false) => {
+            Some(format!("{coin} cannot be the parent, whose blocks carry the others"))
+        }
+        (false, true) => Some(format!("{coin} cannot be an auxiliary: no block carries its own")),
+        _ => None,
+    };
+    if let Some(wrong) = wrong {
+        let hint = "the parent is LTC, every other coin goes among solo.auxiliaries";
+        check.refuse(&format!("{key}.coin"), Wrong::value(wrong).hint(hint));
+    }
+    let same = |other: &&NodeSection| other.coin == coin;
+    let first = settings.solo.auxiliaries.iter().find(same);
+    if !parent && first.is_some_and(|first| !std::ptr::eq(first, node)) {
+        let wrong = Wrong::value(format!("{coin} stands there twice"));
+        check.refuse(&format!("{key}.coin"), wrong.hint("keep one of its nodes"));
     }
 }
 
@@ -184,4 +212,53 @@ fn production(settings: &Settings, check: &mut Check<'_>) {
 fn refuse_inline(check: &mut Check<'_>, key: &str) {
     let wrong = Wrong::value("production mode takes no secret in plain text");
     check.refuse(key, wrong.hint("refer to it: env:NAME, file:/path or credential:NAME"));
+}
+
+#[cfg(test)]
+mod tests {
+    use sl_config::Layers;
+
+    use super::*;
+
+    fn expect(text: &str, wanted: &[(&str, &str)]) {
+        let layers = Layers::new().file("silverlode.yaml", text);
+        let read = sl_config::load(layers).and_then(|loaded| loaded.read_with(check));
+        let problems: Vec<_> = match read {
+            Ok::<Settings, _>(_) => Vec::new(),
+            Err(problems) => problems.list().to_vec(),
+        };
+        let found: Vec<_> = problems.iter().map(|it| (it.key.as_str(), it.to_string())).collect();
+        let keys: Vec<_> = found.iter().map(|(key, _)| *key).collect();
+        assert_eq!(keys, wanted.iter().map(|(key, _)| *key).collect::<Vec<_>>(), "{found:?}");
+        for ((_, text), (_, word)) in found.iter().zip(wanted) {
+            assert!(text.contains(word), "{word:?} is not in {text}");
+        }
+    }
+
+    #[test]
+    fn what_the_start_would_refuse_is_found_before() {
+        expect("gateway:\n  listen: 0.0.0.0:3333\n", &[("gateway.listen", "allow_lan")]);
+        expect("gateway:\n  listen: 0.0.0.0:3333\n  allow_lan: true\n", &[]);
+        let node = |coin: &str, url: &str| {
+            let row = coins::by_ticker(coin).expect("a coin of the table");
+            format!(
+                "{{coin: {coin}, url: '{url}', user: a, password: b, address: {}}}",
+                Address::example(row)
+            )
+        };
+        let good = "http://127.0.0.1:9332";
+        let solo = |parent: &str, auxiliaries: &[String]| {
+            format!("solo:\n  parent: {parent}\n  auxiliaries: [{}]\n", auxiliaries.join(", "))
+        };
+        expect(&solo(&node("LTC", good), &[node("DOGE", good)]), &[]);
+        expect(&solo(&node("DOGE", good), &[]), &[("solo.parent.coin", "the parent is LTC")]);
+        expect(
+            &solo(&node("LTC", "https://node"), &[node("DOGE", good), node("DOGE", good)]),
+            &[("solo.parent.url", "use http://"), ("solo.auxiliaries[1].coin", "twice")],
+        );
+        expect(
+            &solo(&node("LTC", "http://node:99999"), &[node("LTC", good)]),
+            &[("solo.parent.url", "65535"), ("solo.auxiliaries[0].coin", "cannot be an auxiliary")],
+        );
+    }
 }

@@ -22,6 +22,7 @@ pub mod codec;
 pub mod coinbase;
 pub mod coins;
 mod digest;
+pub mod explain;
 mod header;
 pub mod merkle;
 mod tx;

@@ -4,7 +4,11 @@ use sl_units::{Bits, Hash256};
 use thiserror::Error;
 
 use super::{AuxPow, MAGIC, MAX_HEIGHT, slot};
-use crate::{header::Header, merkle};
+use crate::{
+    coins::{ChainId, CoinRow, VersionLayout},
+    header::Header,
+    merkle,
+};
 
 /// How a chain reads a chain id from a version.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,6 +43,24 @@ pub struct AuxRules {
     pub strict: bool,
     /// Whether the magic may not be left out.
     pub magic_required: bool,
+}
+
+impl AuxRules {
+    /// What the nodes of a coin demand, by its row; `None` for a parent.
+    #[must_use]
+    pub fn of(row: &CoinRow) -> Option<Self> {
+        let layout = match row.version_layout {
+            VersionLayout::Plain => return None,
+            VersionLayout::Dogecoin => ChainIdLayout::Upper16,
+            VersionLayout::FiveBit => ChainIdLayout::FiveBitsIfFlagged,
+        };
+        Some(Self {
+            chain_id: row.chain_id.map(ChainId::get)?,
+            layout,
+            strict: row.strict_chain_id,
+            magic_required: row.magic_required,
+        })
+    }
 }
 
 /// The rules of `CAuxPow::check` and the header check around it, in the order they are tried.
@@ -81,6 +103,51 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// Every rule, in the order they are tried.
+    pub const ALL: [Self; 17] = [
+        Self::OwnChainId,
+        Self::AuxPowFlag,
+        Self::CoinbaseIndex,
+        Self::ParentChainId,
+        Self::TreeHeight,
+        Self::CoinbaseInParent,
+        Self::CoinbaseInput,
+        Self::RootInCoinbase,
+        Self::OneMagic,
+        Self::MagicBeforeRoot,
+        Self::MagicPresent,
+        Self::RootAmongFirst20,
+        Self::SizeAndNonce,
+        Self::TreeSize,
+        Self::Slot,
+        Self::Bits,
+        Self::ProofOfWork,
+    ];
+
+    /// The rule's short name, which never changes: `root-in-coinbase`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OwnChainId => "own-chain-id",
+            Self::AuxPowFlag => "auxpow-flag",
+            Self::CoinbaseIndex => "coinbase-index",
+            Self::ParentChainId => "parent-chain-id",
+            Self::TreeHeight => "tree-height",
+            Self::CoinbaseInParent => "coinbase-in-parent",
+            Self::CoinbaseInput => "coinbase-input",
+            Self::RootInCoinbase => "root-in-coinbase",
+            Self::OneMagic => "one-magic",
+            Self::MagicBeforeRoot => "magic-before-root",
+            Self::MagicPresent => "magic-present",
+            Self::RootAmongFirst20 => "root-among-first-20",
+            Self::SizeAndNonce => "size-and-nonce",
+            Self::TreeSize => "tree-size",
+            Self::Slot => "slot",
+            Self::Bits => "bits",
+            Self::ProofOfWork => "proof-of-work",
+        }
+    }
+
     /// The rule in words.
     #[must_use]
     pub const fn wording(self) -> &'static str {

@@ -2,6 +2,7 @@
 
 mod auxpow;
 mod blocks;
+mod explain;
 
 use std::{fs, path::PathBuf};
 

@@ -64,6 +64,22 @@ pub(crate) enum Command {
     Config(Config),
     /// The services of this configuration as a graph, with their health if they run
     Services,
+    /// What this machine can do, what is in the way, and the command that cures it
+    Doctor(Doctor),
+    /// The words of the command line for a shell to complete, on standard output
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// The manual: the first page on standard output, or all pages into a folder
+    Man {
+        /// Write all pages there
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
+    /// The generated pages of the book
+    #[command(hide = true)]
+    Docs(Docs),
 }
 
 #[derive(Args, Debug)]
@@ -122,6 +138,25 @@ pub(crate) enum Config {
         #[arg(long)]
         origin: bool,
     },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Doctor {
+    /// Also write a report to pass on: the checks, the settings and the running state as JSON,
+    /// secrets removed
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bundle: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Docs {
+    /// Write them into the book of this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) write: Option<PathBuf>,
+    /// Say which pages of this folder's book are stale
+    #[arg(long, value_name = "DIR")]
+    pub(crate) check: Option<PathBuf>,
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug)]

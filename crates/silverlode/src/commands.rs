@@ -1,9 +1,12 @@
 //! What each command does.
 
 mod bench;
+mod book;
 mod config;
+mod doctor;
 mod farm;
 mod services;
+mod words;
 
 use std::process::ExitCode;
 
@@ -27,5 +30,9 @@ pub(crate) fn run(cli: Cli, environment: &Environment) -> Result<ExitCode, Failu
         Command::Bench(bench) => bench::run(&bench, global),
         Command::Config(config) => config::run(config, global, environment),
         Command::Services => services::run(global, environment),
+        Command::Doctor(doctor) => doctor::run(&doctor, global, environment),
+        Command::Completions { shell } => Ok(words::completions(shell)),
+        Command::Man { dir } => words::man(dir.as_deref()),
+        Command::Docs(docs) => book::run(&docs),
     }
 }

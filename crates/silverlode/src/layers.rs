@@ -24,6 +24,16 @@ pub(crate) struct Read {
 /// A flag that is a setting: its name, the setting, the text given.
 pub(crate) type Flag = (&'static str, &'static str, String);
 
+/// Every variable that the program reads by name, and what for.
+pub(crate) const VARIABLES: &[(&str, &str)] = &[
+    ("HOME", "where the settings file and the data folder are looked for"),
+    ("XDG_CONFIG_HOME", "the folder of silverlode/silverlode.yaml in place of ~/.config"),
+    ("XDG_STATE_HOME", "the folder of the data folder in place of ~/.local/state"),
+    ("NO_COLOR", "not empty: no colour anywhere"),
+    ("PATH", "where silverlode doctor looks for daemons"),
+    ("CREDENTIALS_DIRECTORY", "the folder of secrets given as credential:NAME; systemd sets it"),
+];
+
 /// The environment, read once.
 #[derive(Debug, Clone)]
 pub(crate) struct Environment(BTreeMap<String, String>);

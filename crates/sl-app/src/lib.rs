@@ -23,6 +23,7 @@
 mod assemble;
 mod blocks;
 mod control;
+pub mod doctor;
 mod engines;
 mod latency;
 pub mod metrics;

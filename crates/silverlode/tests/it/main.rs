@@ -1,5 +1,7 @@
 //! The program as a user meets it: words in, text and exit status out.
 
+mod doctor;
+
 use std::{
     fs,
     io::{BufRead, BufReader},

@@ -8,7 +8,8 @@ use sl_units::Mono;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
-/// Most machines that are remembered while they are away; beyond, the oldest lose their place.
+/// Most departures that are remembered; beyond, the oldest machines lose their place. A slot whose
+/// jobs are still out is then given to nobody: with so many machines there are slots enough.
 const MOST_AWAY: usize = 65_536;
 
 /// How the free bytes of the lease are divided: the slot, then the machine's own bytes.
@@ -156,16 +157,20 @@ impl<M> Slots<M> {
         (self.in_use, self.away.len() as u64, self.capacity)
     }
 
-    /// Frees the slots of machines that are not expected back and whose jobs are all forgotten.
+    /// Frees the slots of machines that are not expected back and whose jobs are all forgotten, and
+    /// forgets the oldest machines where too many have left.
     fn sweep(&mut self, now: Mono, oldest_job: u64) {
         while let Some((session, departure)) = self.left.front() {
             if let Some(away) = self.away.get(session).filter(|away| away.departure == *departure) {
-                let full = self.away.len() > MOST_AWAY;
-                let over = now.since(away.since) >= self.resume_within || full;
-                if !over || away.last_job >= oldest_job {
+                let full = self.left.len() > MOST_AWAY;
+                let over = now.since(away.since) >= self.resume_within;
+                let forgotten = away.last_job < oldest_job;
+                if !full && !(over && forgotten) {
                     return;
                 }
-                self.free.push_back(away.slot);
+                if forgotten {
+                    self.free.push_back(away.slot);
+                }
                 self.away.remove(session);
             }
             self.left.pop_front();
@@ -262,6 +267,26 @@ mod tests {
         slots.give_back(first.slot, first.session, (), at(0), 7);
         assert_eq!(slots.take(None, "b".into(), at(700), 7).expect("free").slot, 1);
         assert_eq!(slots.take(Some("a"), "c".into(), at(700), 8).expect("freed").slot, 0);
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded_and_no_slot_is_given_on_while_its_jobs_are_out() {
+        let mut slots = Slots::new(Layout::of(8), Duration::from_secs(600));
+        let most = MOST_AWAY as u64;
+        for number in 0..most + 1000 {
+            let taken = slots.take(None, format!("s{number}"), at(0), 0).expect("free");
+            assert_eq!(taken.slot, number, "never that of another");
+            slots.give_back(taken.slot, taken.session, (), at(0), 7);
+        }
+        assert!(slots.away.len() <= MOST_AWAY + 1 && slots.left.len() <= MOST_AWAY + 1);
+        // One that comes and goes leaves no trail either.
+        for number in 0..most + 1000 {
+            let session = format!("s{}", most + 999);
+            let again = slots.take(Some(&session), "new".into(), at(0), 0).expect("its own");
+            assert_eq!(again.slot, most + 999, "{number}");
+            slots.give_back(again.slot, again.session, (), at(0), 7);
+        }
+        assert!(slots.left.len() <= MOST_AWAY + 1);
     }
 
     proptest! {

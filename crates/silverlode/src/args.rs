@@ -103,6 +103,10 @@ pub(crate) struct Mine {
 
 #[derive(Args, Debug)]
 pub(crate) struct Bench {
+    /// Algorithm with its parameters, as in scrypt-n:N=2048 or scrypt-jane:nmin=9 [default: scrypt; with
+    /// --verify all]
+    #[arg(short = 'a', long = "algorithm", value_name = "NAME")]
+    pub(crate) algorithm: Option<String>,
     /// Threads that hash [default: one for each logical CPU]
     #[arg(short = 't', long = "threads", value_name = "N")]
     pub(crate) threads: Option<u16>,

@@ -8,7 +8,7 @@ use sl_chain::coins::Ticker;
 use sl_config::{Plain, SecretError};
 use sl_gateway::{Gateway, GatewayStatus};
 use sl_hasher::{Hasher, HasherStatus};
-use sl_pow::{Algorithm, NameTaken, Registry};
+use sl_pow::{Algorithm, AlgorithmFamily, NameTaken, Registry};
 use sl_simnode::NodeHandle;
 use sl_solo::{SettingsErrors, Solo, SoloPorts, SoloSettings, SoloStatus};
 use sl_stratum::Password;
@@ -113,6 +113,24 @@ impl Builder {
         Ok(self)
     }
 
+    /// Registers a further family of algorithms, made by name with parameters.
+    ///
+    /// # Errors
+    /// Its name is taken.
+    pub fn algorithm_family(
+        mut self,
+        family: impl AlgorithmFamily + 'static,
+    ) -> Result<Self, NameTaken> {
+        self.registry.register_family(family)?;
+        Ok(self)
+    }
+
+    /// The algorithms that the services will know.
+    #[must_use]
+    pub const fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
     /// Builds every service of a composition, in dependency order. Binds nothing.
     ///
     /// # Errors
@@ -155,6 +173,8 @@ struct Parts {
     settings: Settings,
     ports: Ports,
     registry: Registry,
+    /// The proof of work of the source: the parent coin's.
+    algorithm: &'static str,
     specs: Vec<ServiceSpec>,
     listens: Vec<SocketAddr>,
     world: Option<World>,
@@ -176,6 +196,7 @@ impl Parts {
             settings,
             ports,
             registry,
+            algorithm: ALGORITHM,
             specs: Vec::new(),
             listens: Vec::new(),
             world: None,
@@ -230,6 +251,7 @@ impl Parts {
             http: self.ports.http.clone(),
             randomness: self.ports.randomness,
         };
+        self.algorithm = settings.parent.coin.row().algorithm;
         let solo = Solo::build(settings, ports, events)?;
         let found = Arc::new(Mutex::new(found));
         // The teller starts first and stops last, so that no block goes untold.
@@ -303,7 +325,7 @@ impl Parts {
             settings,
             source.handle,
             self.registry.clone(),
-            ALGORITHM,
+            self.algorithm,
             self.ports.clock,
             rng,
         );
@@ -334,7 +356,7 @@ impl Parts {
     fn hasher(&mut self, source: Source, worker: &str) {
         let hasher = Hasher::new(
             self.settings.mine.clone(),
-            ALGORITHM,
+            self.algorithm,
             self.registry.clone(),
             source.handle,
             worker.into(),

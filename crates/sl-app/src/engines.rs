@@ -7,11 +7,12 @@ use sl_pow::{
     BadAlgorithm, Prover, Registry,
     bench::{BenchPlan, measure},
 };
-use sl_scrypt::Scrypt;
+use sl_scrypt::{Scrypt, ScryptFamily, ScryptJaneFamily};
 use sl_units::HashRate;
 use thiserror::Error;
 
-/// The algorithm of the parent chain.
+/// The algorithm of pools, and of the bench if none is named: Litecoin's. Nodes have that of their
+/// coin's row (`sl_chain::coins`).
 pub const ALGORITHM: &str = "scrypt";
 
 /// Long enough to be right within some per cent, short enough not to be felt at the start.
@@ -34,6 +35,8 @@ pub enum BenchError {
 /// An engine as measured on this machine.
 #[derive(Clone, Debug)]
 pub struct EngineFigures {
+    /// The algorithm, with all its parameters.
+    pub algorithm: String,
     /// The engine.
     pub name: &'static str,
     /// Headers hashed side by side.
@@ -54,11 +57,15 @@ pub struct EngineFigures {
     pub fault: Option<String>,
 }
 
-/// The algorithms of this program.
+/// The algorithms of this program, and the families that make further ones by name.
 #[must_use]
 pub fn registry() -> Registry {
     let mut registry = Registry::new();
-    registry.register(Scrypt).expect("an empty registry has room for any name");
+    let added = registry
+        .register(Scrypt)
+        .and_then(|()| registry.register_family(ScryptFamily))
+        .and_then(|()| registry.register_family(ScryptJaneFamily));
+    added.expect("three names that differ");
     registry
 }
 
@@ -68,16 +75,18 @@ pub fn registry() -> Registry {
 /// No engine is right on this machine.
 pub fn quick_rate(
     registry: &Registry,
+    algorithm: &str,
     threads: usize,
     clock: Clock,
 ) -> Result<HashRate, BenchError> {
-    let algorithm = registry.resolve(ALGORITHM)?;
+    let name = algorithm;
+    let algorithm = registry.resolve(name)?;
     let mut provers =
-        (0..threads.max(1)).map(|_| registry.best(ALGORITHM)).collect::<Result<Vec<_>, _>>()?;
+        (0..threads.max(1)).map(|_| registry.best(name)).collect::<Result<Vec<_>, _>>()?;
     Ok(measure(&mut provers, algorithm.as_ref(), QUICK, || clock.mono()).hashrate)
 }
 
-/// Each engine of the algorithm on this machine: self-tested, and measured if there is a plan.
+/// Each engine of [`ALGORITHM`] on this machine: self-tested, and measured if there is a plan.
 ///
 /// # Errors
 /// Zero threads.
@@ -85,16 +94,29 @@ pub fn bench_engines(
     threads: Option<usize>,
     plan: Option<BenchPlan>,
 ) -> Result<Vec<EngineFigures>, BenchError> {
-    let registry = registry();
+    bench_algorithm(&registry(), ALGORITHM, threads, plan)
+}
+
+/// Each engine of an algorithm on this machine: self-tested, and measured if there is a plan.
+///
+/// # Errors
+/// A name that gives no algorithm; zero threads.
+pub fn bench_algorithm(
+    registry: &Registry,
+    algorithm: &str,
+    threads: Option<usize>,
+    plan: Option<BenchPlan>,
+) -> Result<Vec<EngineFigures>, BenchError> {
     let clock = Clock::real();
     let threads = threads.unwrap_or_else(process::cpus);
     if threads == 0 {
         return Err(BenchError::NoThreads);
     }
-    let algorithm = registry.resolve(ALGORITHM)?;
+    let algorithm = registry.resolve(algorithm)?;
     let mut all = Vec::new();
     for row in algorithm.engines() {
         let mut figures = EngineFigures {
+            algorithm: algorithm.name().to_owned(),
             name: row.name,
             lanes: row.lanes,
             threads,
@@ -126,4 +148,30 @@ pub fn bench_engines(
         all.push(figures);
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use sl_chain::coins;
+
+    use super::*;
+
+    #[test]
+    fn every_coins_algorithm_is_known_and_an_auxiliary_has_its_parents() {
+        let registry = registry();
+        for row in coins::all() {
+            let algorithm = registry.resolve(row.algorithm).expect(row.name);
+            assert_eq!(algorithm.name(), row.algorithm, "{}", row.name);
+            assert!(coins::parents().any(|parent| parent.algorithm == row.algorithm));
+        }
+    }
+
+    #[test]
+    fn names_are_told_with_their_parameters() {
+        let usages = registry().usages();
+        assert_eq!(
+            usages,
+            ["scrypt", "scrypt-n:N,r=1,p=1", "scrypt-jane:nmin=4,nmax=30,start=1367991200"]
+        );
+    }
 }

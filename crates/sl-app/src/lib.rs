@@ -34,7 +34,9 @@ mod view;
 
 pub use assemble::{AssembleError, Builder, Composition};
 pub use control::{AskError, ControlSettings, ask, door};
-pub use engines::{ALGORITHM, BenchError, EngineFigures, bench_engines, quick_rate, registry};
+pub use engines::{
+    ALGORITHM, BenchError, EngineFigures, bench_algorithm, bench_engines, quick_rate, registry,
+};
 pub use plan::{Plan, PortsTaken};
 pub use ports::Ports;
 pub use settings::{LogSettings, LogStyle, Mode, Settings, SimulationSettings, check};

@@ -1,26 +1,36 @@
 //! The ladder: hashes per second of each engine on one thread, interleaved rounds, against the
-//! `scrypt` crate in the same run.
+//! `scrypt` crate (with N=1024, r=1, p=1) in the same run.
 //!
-//! `cargo run -p sl-scrypt --release --example rate [-- ROUNDS [ENGINE…]]`
+//! `cargo run -p sl-scrypt --release --example rate [-- ROUNDS [ALGORITHM] [ENGINE…]]`, where an
+//! algorithm is `scrypt`, `scrypt-n:N=2048`, `scrypt-jane:nmin=9`, and so on.
 #![expect(clippy::print_stdout, reason = "an example prints its answer")]
 #![expect(clippy::disallowed_methods, reason = "the clock of this program is made here")]
 
 use std::time::{Duration, Instant};
 
-use sl_pow::{Algorithm, Prover, bench};
-use sl_scrypt::{Scrypt, candidates};
+use sl_pow::{Algorithm, Prover, Registry, bench};
+use sl_scrypt::{Scrypt, ScryptFamily, ScryptJaneFamily, candidates};
 use sl_units::{HashRate, Mono};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let rounds: usize = arguments.next().map_or(Ok(7), |text| text.parse())?;
-    let wanted: Vec<String> = arguments.collect();
+    let mut wanted: Vec<String> = arguments.collect();
+    let mut registry = Registry::new();
+    registry.register(Scrypt)?;
+    registry.register_family(ScryptFamily)?;
+    registry.register_family(ScryptJaneFamily)?;
+    let named = wanted.first().is_some_and(|word| word.starts_with("scrypt"));
+    let name = if named { wanted.remove(0) } else { "scrypt".to_owned() };
+    let algorithm = registry.resolve(&name)?;
     let mut provers = Vec::new();
-    for row in Scrypt.engines().into_iter().chain(candidates()) {
+    let others = if name == "scrypt" { candidates() } else { Vec::new() };
+    println!("{}", algorithm.name());
+    for row in algorithm.engines().into_iter().chain(others) {
         if !(row.available)() {
             println!("{:12} not on this CPU", row.name);
         } else if wanted.is_empty() || wanted.iter().any(|name| name == row.name) {
-            provers.push((Prover::new((row.make)(), &Scrypt)?, Vec::new()));
+            provers.push((Prover::new((row.make)(), algorithm.as_ref())?, Vec::new()));
         }
     }
     let start = Instant::now();
@@ -29,7 +39,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut peer = Vec::new();
     for _ in 0..rounds {
         for (prover, rates) in &mut provers {
-            let figures = bench::measure(std::slice::from_mut(prover), &Scrypt, plan, now);
+            let figures =
+                bench::measure(std::slice::from_mut(prover), algorithm.as_ref(), plan, now);
             assert!(figures.verified, "{} is wrong", figures.engine);
             rates.push(figures.hashrate.hs());
         }
@@ -40,7 +51,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{:12} {:>5} {:>12.2} {:>8.2}", "scrypt crate", 1, peer / 1e3, 1.0);
     for (prover, rates) in &mut provers {
         let rate = median(rates);
-        let single = one(prover, &now);
+        let single = one(prover, &algorithm.vectors()[0].header, &now);
         println!(
             "{:12} {:>5} {:>12.2} {:>8.2} {:>7} us",
             prover.name(),
@@ -66,13 +77,14 @@ fn median(rates: &mut [f64]) -> f64 {
 }
 
 /// What a batch of one header takes.
-fn one(prover: &mut Prover, now: &impl Fn() -> Mono) -> Duration {
-    let header = Scrypt.vectors()[0].header;
+fn one(prover: &mut Prover, header: &[u8; 80], now: &impl Fn() -> Mono) -> Duration {
     let begin = now();
-    for _ in 0..1000 {
-        std::hint::black_box(prover.hash(&header));
+    let mut hashes = 0;
+    while now().since(begin) < Duration::from_millis(200) {
+        std::hint::black_box(prover.hash(header));
+        hashes += 1;
     }
-    now().since(begin) / 1000
+    now().since(begin) / hashes
 }
 
 fn scrypt_crate(now: &impl Fn() -> Mono) -> HashRate {

@@ -1,7 +1,7 @@
 use std::process::ExitCode;
 
 use serde_json::json;
-use sl_app::{EngineFigures, bench_engines};
+use sl_app::{ALGORITHM, EngineFigures, bench_algorithm, registry};
 use sl_pow::bench::BenchPlan;
 
 use crate::{
@@ -14,22 +14,38 @@ use crate::{
 pub(super) fn run(bench: &Bench, global: &Global) -> Result<ExitCode, Failure> {
     let plan =
         (!bench.verify).then(|| BenchPlan { rounds: bench.rounds.into(), round: bench.round });
-    let figures = bench_engines(bench.threads.map(usize::from), plan)?;
+    let registry = registry();
+    let names = match &bench.algorithm {
+        Some(name) => vec![name.clone()],
+        None if bench.verify => registry.examples(),
+        None => vec![ALGORITHM.to_owned()],
+    };
+    let mut figures = Vec::new();
+    for name in &names {
+        let threads = bench.threads.map(usize::from);
+        figures.extend(bench_algorithm(&registry, name, threads, plan)?);
+    }
     let best = figures
         .iter()
         .filter_map(|engine| Some((engine.name, engine.hashrate_hs?)))
         .max_by(|a, b| a.1.total_cmp(&b.1));
     if global.json {
         let engines: Vec<_> = figures.iter().map(as_json).collect();
-        output::print_json(
-            &json!({"algorithm": "scrypt", "engines": engines, "best": best.map(|(name, _)| name)}),
-        );
+        let mut algorithms: Vec<_> = figures.iter().map(|engine| &engine.algorithm).collect();
+        algorithms.dedup();
+        output::print_json(&json!({
+            "algorithm": algorithms.first(), "algorithms": algorithms, "engines": engines,
+            "best": best.map(|(name, _)| name),
+        }));
     } else {
-        output::print(
-            "engine      lanes  threads       hash rate  spread  checksum          self-test\n",
-        );
-        for engine in &figures {
-            output::print(&as_text(engine));
+        for engines in figures.chunk_by(|a, b| a.algorithm == b.algorithm) {
+            if names != [ALGORITHM] {
+                output::print(&format!("{}\n", engines[0].algorithm));
+            }
+            output::print(
+                "engine      lanes  threads       hash rate  spread  checksum          self-test\n",
+            );
+            engines.iter().for_each(|engine| output::print(&as_text(engine)));
         }
     }
     let all_right = figures.iter().all(|engine| engine.verified != Some(false));
@@ -38,7 +54,7 @@ pub(super) fn run(bench: &Bench, global: &Global) -> Result<ExitCode, Failure> {
 
 fn as_json(engine: &EngineFigures) -> serde_json::Value {
     json!({
-        "name": engine.name, "lanes": engine.lanes, "threads": engine.threads,
+        "algorithm": engine.algorithm, "name": engine.name, "lanes": engine.lanes, "threads": engine.threads,
         "hashrate_hs": engine.hashrate_hs, "spread": engine.spread,
         "checksum": engine.checksum.map(|checksum| format!("{checksum:016x}")),
         "verified": engine.verified, "available": engine.available, "fault": engine.fault,

@@ -142,6 +142,20 @@ fn every_engine_proves_itself() {
     let engines = told["engines"].as_array().expect("a list");
     assert!(engines.iter().any(|engine| engine["verified"] == true));
     assert!(engines.iter().all(|engine| engine["verified"] != false), "{engines:#?}");
+    let algorithms = told["algorithms"].as_array().expect("a list");
+    assert_eq!(algorithms.len(), 3, "each family's example too: {algorithms:?}");
+}
+
+#[test]
+fn an_algorithm_is_benched_by_its_name() {
+    let home = Home::new();
+    let run = |name: &str| home.run(&["bench", "--verify", "-t", "1", "-a", name]);
+    let output = run("scrypt-n:N=64");
+    assert_eq!(status(&output), 0, "{}", text(&output.stderr));
+    assert!(text(&output.stdout).starts_with("scrypt-n:N=64,r=1,p=1\n"));
+    let output = run("scrypt-jan");
+    assert_ne!(status(&output), 0);
+    assert!(text(&output.stderr).contains("scrypt-jane?"), "{}", text(&output.stderr));
 }
 
 #[test]

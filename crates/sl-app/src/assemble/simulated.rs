@@ -14,10 +14,7 @@ use sl_units::{HashRate, Target};
 use sl_view::World;
 
 use super::{AssembleError, Parts};
-use crate::{
-    BenchError,
-    engines::{ALGORITHM, quick_rate},
-};
+use crate::{BenchError, engines::quick_rate};
 
 /// How long this machine's engines take to the first share of a simulated world, on average.
 const FIRST_SHARE: Duration = Duration::from_millis(150);
@@ -28,9 +25,12 @@ impl Parts {
         let simulation = self.settings.simulation.clone();
         let clock = self.ports.clock;
         let threads = self.settings.mine.threads_of(process::cpus());
+        let chains = simulation.chains();
+        let parent = chains.iter().map(|coin| coin.row()).find(|row| row.role == Role::Parent);
+        self.algorithm = parent.map_or(self.algorithm, |row| row.algorithm);
         let engine_rate = match simulation.engine_rate {
             Some(rate) => rate,
-            None => quick_rate(&self.registry, threads, clock)?,
+            None => quick_rate(&self.registry, self.algorithm, threads, clock)?,
         };
         self.engine_rate = Some(engine_rate);
         let seed = self.ports.randomness.rng("world").u64(..);
@@ -44,15 +44,16 @@ impl Parts {
             seed: self.ports.randomness.root(),
         });
         let password = self.secret("simulation.rpc_password", &simulation.rpc_password)?;
-        let algorithm = self.registry.resolve(ALGORITHM).map_err(BenchError::from)?;
-        let pow: PowHash = Arc::new(move |header| algorithm.hash(header));
         for coin in simulation.chains() {
             let settings = simnode::NodeSettings {
                 listen: self.node_address(coin),
                 user: simulation.rpc_user.clone(),
                 password: password.clone(),
             };
-            let (node, handle) = SimNode::new(coin.row(), settings, world, clock, pow.clone());
+            let row = coin.row();
+            let algorithm = self.registry.resolve(row.algorithm).map_err(BenchError::from)?;
+            let pow: PowHash = Arc::new(move |header| algorithm.hash(header));
+            let (node, handle) = SimNode::new(row, settings, world, clock, pow);
             self.nodes.push(handle);
             self.listens.push(self.node_address(coin));
             self.specs.push(node.spec());

@@ -163,6 +163,9 @@ pub struct CoinRow {
     pub alias: Option<&'static str>,
     /// Full name.
     pub name: &'static str,
+    /// The proof of work of its headers, by the name that the registry of algorithms resolves
+    /// (`docs/algorithms.md`). That of an auxiliary is its parents'.
+    pub algorithm: &'static str,
     /// Parent or auxiliary.
     pub role: Role,
     /// Chain id near `start_height`; `None` for a parent. A real node's `createauxblock.chainid`

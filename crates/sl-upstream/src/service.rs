@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use fastrand::Rng;
 use sl_ports::Clock;
 use sl_stratum::{
-    LineSplitter, Password, Reconnect,
+    Extranonce, LineSplitter, Password, Reconnect,
     client::{Input, Output, Session, Settings},
 };
 use sl_supervise::{Ctx, ServiceError};
@@ -195,7 +195,7 @@ impl Upstream {
             ..Settings::default()
         });
         let mut connection =
-            Connection { upstream: self, endpoint, ctx, stream, session, desk, end };
+            Connection { upstream: self, endpoint, ctx, stream, session, desk, end, coming: None };
         let ended = connection.serve().await;
         // What is in flight gets no verdict any more.
         let outputs = connection.session.step(Input::Closed);
@@ -222,6 +222,8 @@ struct Connection<'a> {
     session: Session,
     desk: &'a mut Desk,
     end: &'a mut SourceEnd,
+    /// An extranonce that holds from the next job on; the jobs before it keep theirs.
+    coming: Option<(Extranonce, usize)>,
 }
 
 impl Connection<'_> {
@@ -301,7 +303,7 @@ impl Connection<'_> {
                     self.extranonce(subscription.extranonce1, subscription.extranonce2_len);
                 }
                 Output::ExtranonceChanged { extranonce1, extranonce2_len } => {
-                    self.extranonce(extranonce1, extranonce2_len);
+                    self.coming = Some((extranonce1, extranonce2_len));
                 }
                 Output::Authorized { user, verdict: Err(refusal) } => {
                     return Err(Ended::Broken(format!(
@@ -317,6 +319,9 @@ impl Connection<'_> {
                 }
                 Output::Job(notify) => {
                     tracing::debug!(job = %notify.job_id, clean = notify.clean, "job");
+                    if let Some((extranonce1, extranonce2_len)) = self.coming.take() {
+                        self.extranonce(extranonce1, extranonce2_len);
+                    }
                     self.desk.job(notify, now);
                     self.working(now);
                 }
@@ -357,7 +362,7 @@ impl Connection<'_> {
         }
     }
 
-    fn extranonce(&mut self, extranonce1: sl_stratum::Extranonce, extranonce2_len: usize) {
+    fn extranonce(&mut self, extranonce1: Extranonce, extranonce2_len: usize) {
         self.desk.extranonce(extranonce1, extranonce2_len);
         self.end.set_widest(extranonce2_len);
     }

@@ -341,3 +341,27 @@ async fn work_waits_until_the_worker_is_let_in() {
     assert_eq!(conversation.hear().await["params"][1], "1", "it can be sent at once");
     running.stop().await;
 }
+
+#[tokio::test]
+async fn a_new_extranonce_holds_from_the_next_job_on() {
+    let pool = ScriptedPool::start().await;
+    let mut running = start(&pool);
+    let mut conversation = pool.welcome("1").await;
+    let mut lease = running.lease().await;
+    let old = job(&mut lease).await;
+    let new = json!(["0e0f", 6]);
+    conversation.say(json!({"id": null, "method": "mining.set_extranonce", "params": new})).await;
+    conversation.say(json!({"id": 7, "method": "mining.ping", "params": []})).await;
+    assert_eq!(conversation.hear().await["result"], "pong", "it has read what came before");
+    let _ = lease.submitter.submit(share(&old, [0, 0], 5), "rig".into()).expect("room");
+    assert_eq!(conversation.hear().await["params"][1], "1", "the job before it still stands");
+
+    conversation.notify("2", false).await;
+    let newer = |work: &Work| work.job().is_some_and(|job| job.epoch > old.epoch);
+    let work = soon(lease.work.wait_for(newer)).await.expect("lives").clone();
+    let first = work.job().expect("waited for");
+    let prefix = hex::encode(&first.coinbase.prefix);
+    assert!(prefix.starts_with("aa010e0f"), "{prefix}");
+    assert_eq!(first.coinbase.free, 2, "a lease keeps its width");
+    running.stop().await;
+}

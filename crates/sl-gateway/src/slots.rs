@@ -165,7 +165,8 @@ impl<M> Slots<M> {
                 let full = self.left.len() > MOST_AWAY;
                 let over = now.since(away.since) >= self.resume_within;
                 let forgotten = away.last_job < oldest_job;
-                if !full && !(over && forgotten) {
+                let expected = !over || !forgotten;
+                if expected && !full {
                     return;
                 }
                 if forgotten {

@@ -48,6 +48,7 @@ impl Environment {
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        debug_assert!(VARIABLES.iter().any(|(told, _)| *told == name), "{name} is in no table");
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
@@ -85,14 +86,20 @@ pub(crate) fn read(
 }
 
 /// The file named, or the first of the usual places that is there.
-fn settings_file(global: &Global, environment: &Environment) -> Option<PathBuf> {
+pub(crate) fn settings_file(global: &Global, environment: &Environment) -> Option<PathBuf> {
+    let named = global.config.is_some();
+    usual_files(global, environment).into_iter().find(|path| named || path.exists())
+}
+
+/// The file named, or the usual places, the one that counts first.
+pub(crate) fn usual_files(global: &Global, environment: &Environment) -> Vec<PathBuf> {
     if let Some(named) = &global.config {
-        return Some(named.clone());
+        return vec![named.clone()];
     }
     let home = || environment.get("HOME").map(|home| Path::new(home).join(".config"));
     let folder = environment.get("XDG_CONFIG_HOME").map(PathBuf::from).or_else(home);
     let usual = folder.map(|folder| folder.join("silverlode/silverlode.yaml"));
-    [Some(PathBuf::from("silverlode.yaml")), usual].into_iter().flatten().find(|path| path.exists())
+    [Some(PathBuf::from("silverlode.yaml")), usual].into_iter().flatten().collect()
 }
 
 /// The overlay of the mode that the layers so far choose, if it is there.
@@ -122,7 +129,8 @@ fn layers(files: &[PathBuf], environment: &Environment, flags: &[Flag]) -> Resul
     Ok(layers)
 }
 
-fn content(path: &Path) -> std::io::Result<Vec<u8>> {
+/// A file as far as the reader of settings wants it.
+pub(crate) fn content(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut content = Vec::new();
     File::open(path)?.take(MAX_BYTES as u64 + 1).read_to_end(&mut content)?;
     Ok(content)

@@ -11,6 +11,7 @@ mod commands;
 mod console;
 mod drive;
 mod failure;
+mod follow;
 mod layers;
 mod output;
 

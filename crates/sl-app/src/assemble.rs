@@ -5,7 +5,7 @@ use std::{
 };
 
 use sl_chain::coins::Ticker;
-use sl_config::{Plain, SecretError};
+use sl_config::{Loaded, Plain, SecretError};
 use sl_gateway::{Gateway, GatewayStatus};
 use sl_hasher::{Hasher, HasherStatus};
 use sl_pow::{Algorithm, AlgorithmFamily, NameTaken, Registry};
@@ -22,11 +22,12 @@ use thiserror::Error;
 use tokio::sync::{Mutex, mpsc, watch};
 
 use crate::{
-    BenchError, Plan, Ports, View,
+    Applier, BenchError, Plan, Ports, Reading, SettingsSource, View,
     blocks::{self, Tallies},
     control,
     engines::{ALGORITHM, registry},
     latency::{self, Latencies},
+    reload::Reload,
     settings::{Mode, Settings},
 };
 
@@ -95,13 +96,27 @@ pub struct Builder {
     settings: Settings,
     ports: Ports,
     registry: Registry,
+    following: Option<Following>,
+}
+
+/// Where the settings come from, for who follows their changes.
+struct Following {
+    source: Arc<dyn SettingsSource>,
+    loaded: Loaded,
+    appliers: Vec<Applier>,
+}
+
+impl std::fmt::Debug for Following {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Following").field("appliers", &self.appliers).finish_non_exhaustive()
+    }
 }
 
 impl Builder {
     /// A builder with this program's own algorithms.
     #[must_use]
     pub fn new(settings: Settings, ports: Ports) -> Self {
-        Self { settings, ports, registry: registry() }
+        Self { settings, ports, registry: registry(), following: None }
     }
 
     /// Registers a further algorithm.
@@ -123,6 +138,19 @@ impl Builder {
     ) -> Result<Self, NameTaken> {
         self.registry.register_family(family)?;
         Ok(self)
+    }
+
+    /// Has a service follow the settings while all runs. `loaded` is what this builder's settings
+    /// were read from; `appliers` are for live settings that no service here has, such as the log's.
+    #[must_use]
+    pub fn following(
+        mut self,
+        source: Arc<dyn SettingsSource>,
+        loaded: Loaded,
+        appliers: Vec<Applier>,
+    ) -> Self {
+        self.following = Some(Following { source, loaded, appliers });
+        self
     }
 
     /// The algorithms that the services will know.
@@ -158,6 +186,7 @@ impl Builder {
             }
         }
         parts.latency();
+        parts.settings();
         parts.finish()
     }
 }
@@ -175,6 +204,9 @@ struct Parts {
     registry: Registry,
     /// The proof of work of the source: the parent coin's.
     algorithm: &'static str,
+    following: Option<Following>,
+    /// Who follows live settings.
+    appliers: Vec<Applier>,
     specs: Vec<ServiceSpec>,
     listens: Vec<SocketAddr>,
     world: Option<World>,
@@ -191,12 +223,14 @@ struct Parts {
 
 impl Parts {
     fn new(builder: Builder) -> Self {
-        let Builder { settings, ports, registry } = builder;
+        let Builder { settings, ports, registry, following } = builder;
         Self {
             settings,
             ports,
             registry,
             algorithm: ALGORITHM,
+            following,
+            appliers: Vec::new(),
             specs: Vec::new(),
             listens: Vec::new(),
             world: None,
@@ -363,6 +397,11 @@ impl Parts {
             self.ports.clock,
         );
         self.hasher = Some(hasher.status());
+        let threads = hasher.settings();
+        self.appliers.push(Applier::new("mine.threads", move |settings| {
+            threads.send_replace(settings.mine.clone());
+            Ok(())
+        }));
         let spec = ServiceSpec::new("hasher", "this machine's engines", move |ctx| {
             hasher.clone().run(ctx)
         });
@@ -382,6 +421,18 @@ impl Parts {
             latency::measure(nodes.clone(), gateway.clone(), figures_in.clone(), ctx)
         });
         self.specs.push(spec.after("gateway").optional());
+    }
+
+    /// Follows the settings while all runs, where somebody said whence they come.
+    fn settings(&mut self) {
+        let Some(Following { source, loaded, appliers }) = self.following.take() else { return };
+        let appliers = self.appliers.drain(..).chain(appliers).collect();
+        let started = Reading { settings: self.settings.clone(), loaded };
+        let reload = Reload::new(source, appliers, self.ports.clock, started);
+        let spec = ServiceSpec::new("settings", "follows changes of the settings", move |ctx| {
+            reload.clone().run(ctx)
+        });
+        self.specs.push(spec.optional());
     }
 
     fn finish(self) -> Result<Plan, AssembleError> {

@@ -29,6 +29,7 @@ mod latency;
 pub mod metrics;
 mod plan;
 mod ports;
+mod reload;
 mod settings;
 mod view;
 
@@ -39,5 +40,6 @@ pub use engines::{
 };
 pub use plan::{Plan, PortsTaken};
 pub use ports::Ports;
+pub use reload::{Applier, Reading, SettingsSource, Stamp, Stamps, Unreadable};
 pub use settings::{LogSettings, LogStyle, Mode, Settings, SimulationSettings, check};
 pub use view::View;

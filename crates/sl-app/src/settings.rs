@@ -4,7 +4,7 @@ use sl_chain::{
     address::Address,
     coins::{self, Ticker},
 };
-use sl_config::{Check, Secret, Wrong};
+use sl_config::{Check, FormatVersion, Secret, Wrong};
 use sl_gateway::GatewaySettings;
 use sl_hasher::HasherSettings;
 use sl_solo::{CoinName, NodeSection, SoloSection};
@@ -41,6 +41,8 @@ sl_config::setting_from_str! {
 sl_config::settings! {
     /// The operations suite of a Scrypt mine.
     pub struct Settings {
+        /// The form of this file; `silverlode config migrate` brings an older one up to date.
+        restart version: FormatVersion = 1,
         /// Whether all is simulated on this machine, or real.
         restart mode: Mode = "educational",
         /// Log lines, on standard error.
@@ -67,7 +69,7 @@ sl_config::settings! {
         restart style: LogStyle = "pretty",
         /// The least that is logged: error, warn, info, debug or trace; also by part, as in
         /// info,sl_solo=debug.
-        restart level: String = "info",
+        live level: String = "info",
     }
 }
 
@@ -130,6 +132,9 @@ pub fn check(settings: &Settings, check: &mut Check<'_>) {
     if settings.control.listen.is_some_and(|listen| !listen.ip().is_loopback()) {
         let wrong = Wrong::value("the control door has no key, so it opens on loopback only");
         check.refuse("control.listen", wrong.hint("use 127.0.0.1:8787"));
+    }
+    if let Err(wrong) = sl_telemetry::check_filter(&settings.log.level) {
+        check.refuse("log.level", Wrong::value(wrong.to_string()));
     }
     if let Err(wrong) = settings.gateway.may_listen() {
         check.refuse("gateway.listen", Wrong::value(wrong.to_string()));

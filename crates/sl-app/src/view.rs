@@ -45,6 +45,7 @@ impl View {
             let hasher = hasher.borrow();
             summary.hashrate_hs = (hasher.hashes > 0).then(|| hasher.hashrate.hs() * scale);
             summary.engine = (!hasher.engine.is_empty()).then(|| hasher.engine.to_owned());
+            summary.engine_threads = Some(hasher.threads as u64);
             summary.shares = own_shares(&hasher);
         }
         if let Some(gateway) = &self.gateway {
@@ -114,6 +115,7 @@ impl View {
         Gateway {
             listen: gateway.listen.map(|listen| listen.to_string()),
             connections: gateway.connections,
+            connections_total: gateway.connected,
             shares_per_s: gateway.shares_per_s,
             job_latency: as_latency(&gateway.job_latency),
             tip_latency: self.latencies.as_ref().map(|latencies| as_latency(&latencies.borrow())),

@@ -125,7 +125,7 @@ pub struct Logs {
 ///     tracing::debug!("not yet");
 ///     logs.filter.set("debug").unwrap();
 ///     tracing::debug!("now");
-///     logs.filter.set("loud, louder").unwrap_err();
+///     logs.filter.set("sl_solo=loud").unwrap_err();
 /// });
 /// assert_eq!(String::from_utf8(written.take()).unwrap().lines().count(), 1);
 /// ```

@@ -46,6 +46,8 @@ pub struct Summary {
     pub hashrate_hs: Option<f64>,
     /// The engine in use.
     pub engine: Option<String>,
+    /// Threads of this machine that hash; `null` where no engines run.
+    pub engine_threads: Option<u64>,
     /// Each chain by its ticker.
     pub chains: BTreeMap<String, Chain>,
     /// The Stratum server; `null` where none runs.
@@ -124,6 +126,8 @@ pub struct Gateway {
     pub listen: Option<String>,
     /// Machines connected.
     pub connections: u64,
+    /// Connections of machines since the start.
+    pub connections_total: u64,
     /// Shares accepted each second, of late.
     pub shares_per_s: f64,
     /// From the instant that a job was born until the last machine's socket had it.
@@ -246,6 +250,7 @@ impl Summary {
             shares: Shares::default(),
             hashrate_hs: None,
             engine: None,
+            engine_threads: None,
             chains: BTreeMap::new(),
             gateway: None,
             pool: None,

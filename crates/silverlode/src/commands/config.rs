@@ -1,13 +1,10 @@
 use std::{
-    fs::OpenOptions,
-    io::Write,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use serde_json::json;
 use sl_app::Settings;
-use sl_config::{TemplateKind, template};
 
 use crate::{
     args::{Config, Global},
@@ -16,14 +13,22 @@ use crate::{
     output,
 };
 
+mod change;
+mod compare;
+mod init;
+
 pub(super) fn run(
     config: Config,
     global: &Global,
     environment: &Environment,
 ) -> Result<ExitCode, Failure> {
     match config {
-        Config::Init { file, force } => {
-            init(&file.unwrap_or_else(|| PathBuf::from("silverlode.yaml")), force)
+        Config::Init { template, .. } if global.dry_run => {
+            output::print(&init::text_of(template).0);
+            Ok(ExitCode::SUCCESS)
+        }
+        Config::Init { template, file, force } => {
+            init::run(template, &file.unwrap_or_else(|| PathBuf::from("silverlode.yaml")), force)
         }
         Config::Check { file } => {
             let global =
@@ -39,37 +44,24 @@ pub(super) fn run(
             }
             Ok(ExitCode::SUCCESS)
         }
+        Config::Set { key, value } => change::set(&key, &value, global, environment),
+        Config::Unset { key } => change::unset(&key, global, environment),
+        Config::Diff { file, other } => {
+            compare::run(file.as_deref(), other.as_deref(), global, environment)
+        }
+        Config::Schema { write } => init::schema(write, &file_in_force(global, environment)),
+        Config::Migrate => change::migrate(global, environment),
     }
 }
 
-fn init(file: &Path, force: bool) -> Result<ExitCode, Failure> {
-    let mut options = OpenOptions::new();
-    options.write(true);
-    if force {
-        options.create(true).truncate(true)
-    } else {
-        options.create_new(true)
-    };
-    let written = options
-        .open(file)
-        .and_then(|mut out| out.write_all(template::<Settings>(TemplateKind::Full).as_bytes()));
-    match written {
-        Ok(()) => {
-            output::tell(&format!(
-                "wrote {}: every setting with its default, commented out\nhint: silverlode config check {}\n",
-                file.display(),
-                file.display()
-            ));
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(wrong) if wrong.kind() == std::io::ErrorKind::AlreadyExists => {
-            Err(Failure::Usage(format!(
-                "{} is there already; give another name, or --force to overwrite it",
-                file.display()
-            )))
-        }
-        Err(cause) => Err(Failure::File { path: file.to_owned(), doing: "write", cause }),
-    }
+/// The file that a change goes to: the one in force, or the usual one here.
+fn file_in_force(global: &Global, environment: &Environment) -> PathBuf {
+    layers::settings_file(global, environment).unwrap_or_else(|| PathBuf::from("silverlode.yaml"))
+}
+
+fn cannot(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Failure {
+    let path = path.to_owned();
+    move |cause| Failure::File { path, doing, cause }
 }
 
 fn check(global: &Global, environment: &Environment) -> Result<ExitCode, Failure> {

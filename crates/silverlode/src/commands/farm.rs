@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
-use sl_app::{Builder, Composition, LogStyle, Plan, Ports, Settings};
+use sl_app::{Applier, Builder, Composition, LogStyle, Plan, Ports, Settings};
 use sl_ports::{DataFolder, folders};
 use sl_telemetry::Guard;
 
@@ -11,6 +11,7 @@ use crate::{
     console,
     drive::drive,
     failure::Failure,
+    follow::Followed,
     layers::{self, Environment, Flag, Read},
     output,
 };
@@ -102,7 +103,18 @@ fn start(
     let data = folder.as_ref().map(|folder| folder.path().to_owned());
     let ports = Ports::real(global.seed, environment.all(), data);
     let logs = logs(&read.settings, &ports, environment)?;
-    let plan = assemble(&read, composition, ports)?;
+    let plan = Builder::new(read.settings, ports)
+        .following(
+            Arc::new(Followed {
+                global: global.clone(),
+                environment: environment.clone(),
+                flags: flags.to_vec(),
+                files: read.files,
+            }),
+            read.loaded,
+            vec![follow_level(&logs)],
+        )
+        .assemble(composition)?;
     drive(plan, global, &logs)
 }
 
@@ -122,6 +134,14 @@ pub(super) fn data_folder(global: &Global, environment: &Environment) -> Result<
     }
     let variable = |name| environment.get(name).map(std::ffi::OsStr::new);
     Ok(folders::default_path(variable("XDG_STATE_HOME"), variable("HOME"))?)
+}
+
+/// The log follows its level while all runs.
+fn follow_level(logs: &Guard) -> Applier {
+    let filter = logs.filter();
+    Applier::new("log.level", move |settings| {
+        filter.set(&settings.log.level).map_err(|wrong| wrong.to_string())
+    })
 }
 
 fn logs(settings: &Settings, ports: &Ports, environment: &Environment) -> Result<Guard, Failure> {

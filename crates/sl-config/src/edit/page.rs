@@ -71,7 +71,8 @@ impl<'a> Page<'a> {
             Value::Map(entries) => {
                 let Some((first, _)) = entries.first() else { return Err("an empty map".into()) };
                 let indent = self.column(first.place.start);
-                match self.sample(&names, first.place.start, indent) {
+                let from = if parents.is_empty() { 0 } else { first.place.start };
+                match self.sample(&names, from, indent) {
                     Some(line) => self.lines_at(line, indent, &names, value),
                     None => {
                         let earlier = |name: &str| before.contains(&name);

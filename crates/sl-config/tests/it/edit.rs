@@ -126,6 +126,12 @@ fn what_is_missing_is_created_in_its_place() {
     );
     // Below the line that has it commented out.
     check(
+        "#mode: educational\n\ncoins: [a]\n",
+        "mode",
+        "production",
+        "#mode: educational\nmode: production\n\ncoins: [a]\n",
+    );
+    check(
         "gateway:\n  #listen: 1.1.1.1:1\n\n  # more\n  #line: 16KiB\n  #connections: 1\nmode: production\n",
         "gateway.line",
         "1KiB",

@@ -5,10 +5,6 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sl_config::Setting;
 
-mod config;
-
-pub(crate) use config::{Config, TemplateArg};
-
 /// The operations suite of a Scrypt mine: Litecoin, Dogecoin and the coins merge-mined with them.
 ///
 /// Without a command it is `silverlode up`: the whole farm on this machine, with simulated chains
@@ -63,7 +59,7 @@ pub(crate) enum Command {
     Node,
     /// Hash rate of each engine on this machine, after its self-test
     Bench(Bench),
-    /// Settings: a file to start from, a check, what holds, changing one value
+    /// Settings: a file to start from, a check, what holds
     #[command(subcommand)]
     Config(Config),
     /// The services of this configuration as a graph, with their health if they run
@@ -84,6 +80,9 @@ pub(crate) enum Command {
     /// The generated pages of the book
     #[command(hide = true)]
     Docs(Docs),
+    /// Merged mining: what a block or a proof says, and how coins share a tree
+    #[command(subcommand)]
+    Auxpow(Auxpow),
 }
 
 #[derive(Args, Debug)]
@@ -125,6 +124,29 @@ pub(crate) struct Bench {
     pub(crate) verify: bool,
 }
 
+#[derive(Subcommand, Debug)]
+pub(crate) enum Config {
+    /// Write a settings file to start from
+    Init {
+        /// Where to [default: silverlode.yaml]
+        file: Option<PathBuf>,
+        /// Overwrite a file that is there
+        #[arg(long)]
+        force: bool,
+    },
+    /// Check the settings: all that is wrong, with file, line, column and the cure
+    Check {
+        /// The file to check, in place of --config
+        file: Option<PathBuf>,
+    },
+    /// What holds after all layers, secrets masked
+    Show {
+        /// Say for each value where it comes from
+        #[arg(long)]
+        origin: bool,
+    },
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct Doctor {
     /// Also write a report to pass on: the checks, the settings and the running state as JSON,
@@ -142,6 +164,46 @@ pub(crate) struct Docs {
     /// Say which pages of this folder's book are stale
     #[arg(long, value_name = "DIR")]
     pub(crate) check: Option<PathBuf>,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Auxpow {
+    /// Every field, the tree, and each rule with its verdict: 0 valid, 1 refused, 2 not to be judged
+    Explain(Explain),
+    /// Whether coins fit into one tree, how large it must be, and why no nonce makes it smaller
+    Plan {
+        /// Tickers, or chain ids as in 98 or 0x62
+        #[arg(required = true, value_name = "COIN")]
+        coins: Vec<String>,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Explain {
+    /// A block, a header with proof, a proof or a header: file (raw or hex), hex, or - for input
+    #[arg(value_name = "FILE_OR_HEX", required_unless_present_all = ["header", "proof"])]
+    pub(crate) input: Option<String>,
+    /// The block's 80-byte header, if it is apart from the proof
+    #[arg(long, value_name = "FILE_OR_HEX")]
+    pub(crate) header: Option<String>,
+    /// The proof, if it is apart from the header
+    #[arg(long, value_name = "FILE_OR_HEX")]
+    pub(crate) proof: Option<String>,
+    /// The block's hash where there is no header, as createauxblock gives it
+    #[arg(long, value_name = "HASH", conflicts_with = "header")]
+    pub(crate) hash: Option<String>,
+    /// The block's compact target where there is no header, as createauxblock gives it
+    #[arg(long, value_name = "BITS", conflicts_with = "header")]
+    pub(crate) bits: Option<String>,
+    /// Judge by this coin's rules [default: the coin whose chain id the version carries]
+    #[arg(long, value_name = "TICKER")]
+    pub(crate) coin: Option<String>,
+    /// Judge by a test network's rules: chain ids are not enforced
+    #[arg(long)]
+    pub(crate) testnet: bool,
+    /// Show every value whole
+    #[arg(long)]
+    pub(crate) full: bool,
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug)]

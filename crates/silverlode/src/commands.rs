@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod auxpow;
 mod bench;
 mod book;
 mod config;
@@ -29,6 +30,7 @@ pub(crate) fn run(cli: Cli, environment: &Environment) -> Result<ExitCode, Failu
         Command::Node => farm::node(global, environment),
         Command::Bench(bench) => bench::run(&bench, global),
         Command::Config(config) => config::run(config, global, environment),
+        Command::Auxpow(words) => auxpow::run(&words, global, environment),
         Command::Services => services::run(global, environment),
         Command::Doctor(doctor) => doctor::run(&doctor, global, environment),
         Command::Completions { shell } => Ok(words::completions(shell)),

@@ -1,5 +1,9 @@
 //! How the state reads for people.
 
+pub(crate) mod auxpow;
+pub(crate) mod paint;
+pub(crate) mod plan;
+
 use std::fmt::Write as _;
 
 use sl_units::HashRate;

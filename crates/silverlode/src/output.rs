@@ -28,3 +28,8 @@ pub(crate) fn tell(text: &str) {
 pub(crate) fn colour_on_stderr(environment: &Environment) -> bool {
     environment.get("NO_COLOR").is_none() && io::stderr().is_terminal()
 }
+
+/// Whether colour is wanted in the data.
+pub(crate) fn colour_on_stdout(environment: &Environment) -> bool {
+    environment.get("NO_COLOR").is_none() && io::stdout().is_terminal()
+}

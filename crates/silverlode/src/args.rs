@@ -5,6 +5,10 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sl_config::Setting;
 
+mod config;
+
+pub(crate) use config::{Config, TemplateArg};
+
 /// The operations suite of a Scrypt mine: Litecoin, Dogecoin and the coins merge-mined with them.
 ///
 /// Without a command it is `silverlode up`: the whole farm on this machine, with simulated chains
@@ -59,7 +63,7 @@ pub(crate) enum Command {
     Node,
     /// Hash rate of each engine on this machine, after its self-test
     Bench(Bench),
-    /// Settings: a file to start from, a check, what holds
+    /// Settings: a file to start from, a check, what holds, changing one value
     #[command(subcommand)]
     Config(Config),
     /// The services of this configuration as a graph, with their health if they run
@@ -122,29 +126,6 @@ pub(crate) struct Bench {
     /// Self-test only
     #[arg(long)]
     pub(crate) verify: bool,
-}
-
-#[derive(Subcommand, Debug)]
-pub(crate) enum Config {
-    /// Write a settings file to start from
-    Init {
-        /// Where to [default: silverlode.yaml]
-        file: Option<PathBuf>,
-        /// Overwrite a file that is there
-        #[arg(long)]
-        force: bool,
-    },
-    /// Check the settings: all that is wrong, with file, line, column and the cure
-    Check {
-        /// The file to check, in place of --config
-        file: Option<PathBuf>,
-    },
-    /// What holds after all layers, secrets masked
-    Show {
-        /// Say for each value where it comes from
-        #[arg(long)]
-        origin: bool,
-    },
 }
 
 #[derive(Args, Debug)]

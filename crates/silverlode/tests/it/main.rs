@@ -3,6 +3,8 @@
 mod auxpow;
 mod doctor;
 
+mod settings;
+
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -86,7 +88,9 @@ fn all_mistakes_are_told_at_once_with_their_place() {
 #[test]
 fn a_file_to_start_from_is_right_and_is_not_overwritten() {
     let home = Home::new();
-    assert_eq!(status(&home.run(&["config", "init"])), 0);
+    let output = home.run(&["config", "init", "--dry-run"]);
+    assert!(text(&output.stdout).contains("gateway:"), "what would be written");
+    assert_eq!(status(&home.run(&["config", "init"])), 0, "and nothing was");
     assert_eq!(status(&home.run(&["config", "check"])), 0);
     let output = home.run(&["config", "init"]);
     assert_eq!(status(&output), 2);
@@ -190,12 +194,31 @@ fn quick_farm(home: &Home) -> u16 {
     free
 }
 
-fn farm(home: &Home) -> Child {
-    home.command(&["up", "--data", "data", "--json", "--log", "json"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it starts")
+/// A farm that runs; it is ended with the test, whatever becomes of that.
+struct Farm(Option<Child>);
+
+impl Farm {
+    fn start(home: &Home) -> Self {
+        let mut command = home.command(&["up", "--data", "data", "--json", "--log", "json"]);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        Self(Some(child.expect("it starts")))
+    }
+
+    fn child(&mut self) -> &mut Child {
+        self.0.as_mut().expect("only its end takes it")
+    }
+
+    fn wait(mut self) -> Output {
+        self.0.take().expect("only its end takes it").wait_with_output().expect("it ends")
+    }
+}
+
+impl Drop for Farm {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = child.kill().and_then(|()| child.wait());
+        }
+    }
 }
 
 /// Reads the log until a block was accepted.
@@ -214,8 +237,9 @@ fn until_a_block(child: &mut Child) -> impl Iterator<Item = std::io::Result<Stri
 fn a_farm_runs_tells_its_state_and_stops_on_a_signal() {
     let home = Home::new();
     let port = quick_farm(&home);
-    let mut child = farm(&home);
-    let lines = until_a_block(&mut child);
+    let mut farm = Farm::start(&home);
+    let id = farm.child().id().to_string();
+    let lines = until_a_block(farm.child());
 
     let output = home.run(&["services", "--data", "data"]);
     let graph = text(&output.stdout);
@@ -225,17 +249,16 @@ fn a_farm_runs_tells_its_state_and_stops_on_a_signal() {
     let second = home.run(&["up", "--data", "data"]);
     assert_eq!(status(&second), 1);
     let told = text(&second.stderr);
-    assert!(told.contains(&child.id().to_string()) && told.contains("--data"), "{told}");
+    assert!(told.contains(&id) && told.contains("--data"), "{told}");
     let taken = home.run(&["gateway", "--data", "other", "--for", "20s"]);
     let told = text(&taken.stderr);
     assert!(status(&taken) != 0 && told.contains(&port.to_string()), "{told}");
 
-    let killed =
-        Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill");
+    let killed = Command::new("kill").args(["-TERM", &id]).status().expect("kill");
     assert!(killed.success());
     // The pipe must be read, or the farm could wait to tell its last lines.
     lines.for_each(drop);
-    let output = child.wait_with_output().expect("it ends");
+    let output = farm.wait();
     assert_eq!(status(&output), 0);
     let summary: Value = serde_json::from_slice(&output.stdout).expect("one document");
     assert_eq!(summary["mode"], "educational");

@@ -70,7 +70,8 @@ pub struct Observed {
     pub engines: Vec<EngineFound>,
     /// Memory; `None` where the operating system does not tell.
     pub memory: Option<Memory>,
-    /// The limit of open files; `None` where there is none of the kind.
+    /// The limit of open files: of the running silverlode if there is one, else of this process;
+    /// `None` where there is none of the kind.
     pub open_files: Option<OpenFiles>,
     /// Machines that may be connected at once: a socket each.
     pub max_connections: u32,

@@ -1,10 +1,16 @@
 //! `silverlode doctor`, the completions, the manual, and the generated pages of the book.
 
-use std::{fs, io::Write, net::TcpListener, path::Path, process::Output};
+use std::{
+    fs,
+    io::Write,
+    net::TcpListener,
+    path::Path,
+    process::{Child, Output, Stdio},
+};
 
 use serde_json::Value;
 
-use crate::{Home, status, text};
+use crate::{Home, quick_farm, status, text, until_a_block};
 
 /// Ports of a test of its own, and no chains but two.
 fn settings(home: &Home, more: &str) -> u16 {
@@ -143,13 +149,59 @@ fn the_bundle_holds_no_secret() {
     assert_eq!(mode & 0o777, 0o600);
 
     // Settings that cannot be read show no secret either.
-    let broken = "pool:\n  url: stratum+tcp://127.0.0.1:9\n  user: me\n  pasword: swordfish-wrong\n  password: [swordfish-list]\n";
-    home.write("silverlode.yaml", broken);
-    let output = with_secrets(&["doctor", "--data", "data", "--bundle", "report.json"]);
-    assert_eq!(status(&output), 3);
+    let pool = "pool:\n  url: stratum+tcp://127.0.0.1:9\n  user: me\n";
+    let solo = "solo:\n  parent:\n    coin: LTC\n    user: rpc\n    password: env:LTC_RPC\n    address: LXax1PfJC8gUSRcPTAAXaakLwEfkHGjVXh\n";
+    for broken in [
+        format!("{pool}  pasword: swordfish-wrong\n  password: [swordfish-list]\n"),
+        format!("{pool}  password: \"swordfish-open\n"),
+        format!("{pool}  password: {{swordfish: swordfish}}\n"),
+        format!("{solo}    url: http://me:swordfish-url@127.0.0.1:9\n"),
+        format!("{solo}    url: ftp://me:swordfish-url@127.0.0.1:9\n"),
+        "mode: production\ngateway:\n  password: swordfish-inline\n".to_owned(),
+    ] {
+        home.write("silverlode.yaml", &broken);
+        let output = with_secrets(&["doctor", "--data", "data", "--bundle", "report.json"]);
+        let told = text(&output.stdout);
+        assert_eq!(status(&output), 3, "{broken}: {told}");
+        let bundle = fs::read_to_string(home.data().join("report.json")).expect("written");
+        assert!(!bundle.contains("swordfish"), "{broken}: {bundle}");
+        assert!(!told.contains("swordfish"), "{broken}: {told}");
+    }
+}
+
+/// A program that is ended with the test, whatever becomes of that.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill().and_then(|()| self.0.wait());
+    }
+}
+
+#[test]
+fn what_the_running_farm_has_is_in_order_and_its_state_is_in_the_bundle() {
+    let home = Home::new();
+    let port = quick_farm(&home);
+    let child = home
+        .command(&["up", "--data", "data", "--log", "json"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut farm = Ended(child.expect("it starts"));
+    let _lines = until_a_block(&mut farm.0);
+    let output = home.run(&["doctor", "--data", "data", "--json", "--bundle", "report.json"]);
+    let told = document(&output);
+    assert_eq!(status(&output), 0, "{told:#}");
+    let found = |id: &str| row(&told, id)["found"].as_str().expect("words");
+    let pid = farm.0.id();
+    assert!(found("data-folder").contains(&format!("running silverlode (process {pid})")));
+    assert!(found("ports").contains(&format!("127.0.0.1:{port}")), "{told:#}");
+    assert!(!found("ports").contains("free"), "{told:#}");
+    assert!(found("open-files").contains("of the running silverlode"), "{told:#}");
     let bundle = fs::read_to_string(home.data().join("report.json")).expect("written");
-    assert!(!bundle.contains("swordfish"), "{bundle}");
-    assert!(!text(&output.stdout).contains("swordfish"), "{}", text(&output.stdout));
+    let bundle: Value = serde_json::from_str(&bundle).expect("a document");
+    assert_eq!(bundle["state"]["pid"], pid);
+    assert!(bundle["state"]["summary"]["chains"]["DOGE"].is_object());
 }
 
 /// The commands that people see, from the program itself.

@@ -119,8 +119,12 @@ fn open_files(seen: &Observed) -> Check {
     };
     let words = |limit: Option<u64>| limit.map_or("unlimited".to_owned(), |n| n.to_string());
     let need = u64::from(seen.max_connections) + OWN_FILES;
+    let whose = match seen.running {
+        Some(_) => "of the running silverlode",
+        None => "of this shell",
+    };
     let found = format!(
-        "{} (hard limit {}); gateway.max_connections {} needs {need}",
+        "{} {whose} (hard limit {}); gateway.max_connections {} needs {need}",
         words(limit.soft),
         words(limit.hard),
         seen.max_connections
@@ -131,11 +135,13 @@ fn open_files(seen: &Observed) -> Check {
     }
     let verdict = if soft < FEWEST_FILES { Verdict::Bad } else { Verdict::Warn };
     let cure = if limit.hard.unwrap_or(u64::MAX) >= need {
-        format!("ulimit -n {need}   (in this shell; for a systemd unit: LimitNOFILE={need})")
+        format!(
+            "ulimit -Sn {need}   (in the shell that starts it; in a systemd unit: LimitNOFILE={need})"
+        )
     } else {
         format!(
-            "echo \"$USER hard nofile {need}\" | sudo tee /etc/security/limits.d/silverlode.conf, log in again, then: ulimit -n {need}   \
-             (for a systemd unit: LimitNOFILE={need}; or serve fewer: gateway.max_connections: {})",
+            "echo \"$USER hard nofile {need}\" | sudo tee /etc/security/limits.d/silverlode.conf, log in again, then: ulimit -Sn {need}   \
+             (in a systemd unit: LimitNOFILE={need}; or serve fewer: gateway.max_connections: {})",
             soft.saturating_sub(OWN_FILES).max(1)
         )
     };

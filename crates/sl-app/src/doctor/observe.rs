@@ -66,18 +66,19 @@ pub async fn observe(examined: Examined<'_>) -> Observed {
         None => None,
     };
     let program = |name: &'static str| (name, path.and_then(|path| programs::find(name, path)));
+    let running = running(&folder);
     Observed {
         cpu: Cpu::look(),
         engines: engines(),
         memory: Memory::look(),
-        open_files: limits::open_files(),
+        open_files: running.map_or_else(limits::open_files, limits::open_files_of),
         max_connections: settings.gateway.max_connections,
         now: clock.wall(),
         built: programs::own_date(),
         timekeeping: Timekeeping::look(),
         folder_state: FolderState::look(&folder),
         disk: disk::space(&folder).map_err(|wrong| wrong.to_string()),
-        running: running(&folder),
+        running,
         settings: found,
         unfit,
         ports: looked,

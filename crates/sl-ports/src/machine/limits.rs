@@ -15,6 +15,24 @@ pub fn open_files() -> Option<OpenFiles> {
     os::open_files()
 }
 
+/// The limit of another process, which may differ: a service has its unit's. `None` where the
+/// operating system does not tell.
+#[must_use]
+pub fn open_files_of(pid: u32) -> Option<OpenFiles> {
+    parse(&std::fs::read_to_string(format!("/proc/{pid}/limits")).ok()?)
+}
+
+/// The row of `/proc/PID/limits` (proc(5)).
+fn parse(limits: &str) -> Option<OpenFiles> {
+    let row = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    let mut words = row.split_whitespace();
+    let mut limit = || match words.next()? {
+        "unlimited" => Some(None),
+        number => number.parse().ok().map(Some),
+    };
+    Some(OpenFiles { soft: limit()?, hard: limit()? })
+}
+
 #[cfg(unix)]
 mod os {
     use super::OpenFiles;
@@ -35,6 +53,16 @@ mod os {
 
 #[cfg(all(test, unix))]
 mod tests {
+    use super::{OpenFiles, parse};
+
+    #[test]
+    fn the_limits_of_another_process_are_read() {
+        let limits = "Limit        Soft Limit  Hard Limit  Units\nMax open files   1024   unlimited   files\n";
+        assert_eq!(parse(limits), Some(OpenFiles { soft: Some(1024), hard: None }));
+        assert_eq!(parse("Max open files   many\n"), None);
+        assert_eq!(parse(""), None);
+    }
+
     #[test]
     fn the_soft_limit_is_within_the_hard_one() {
         let limit = super::open_files().expect("a Unix");

@@ -153,8 +153,8 @@ const CASES: &[Case] = &[
         |seen| seen.open_files = Some(OpenFiles { soft: Some(1024), hard: Some(524_288) }),
         "open-files",
         Verdict::Warn,
-        "1024 (hard limit 524288)",
-        "ulimit -n 10200",
+        "1024 of this shell (hard limit 524288)",
+        "ulimit -Sn 10200",
     ),
     (
         |seen| seen.open_files = Some(OpenFiles { soft: Some(1024), hard: Some(4096) }),

@@ -1,9 +1,9 @@
 //! The engines as a service: what they do for a lease, and what the end of one means.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use sl_hasher::{Hasher, HasherSettings};
+use sl_hasher::{Hasher, HasherSettings, HasherStatus};
 use sl_ports::Clock;
 use sl_pow::{Algorithm, EngineRow, HEADER_LEN, Registry, ScalarEngine, Vector};
 use sl_supervise::{HealthTable, ServiceHealth, ServiceSpec, State, Supervisor};
@@ -12,7 +12,7 @@ use sl_work::{
     CoinbaseTemplate, HeaderTemplate, Job, JobId, Leased, NtimeRange, Outcome, SourceEnd, SourceId,
     Work, source,
 };
-use tokio::time::timeout;
+use tokio::{sync::watch, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 /// Waits for what must come, under a guard that only a hanging test meets.
@@ -66,6 +66,8 @@ fn job(sequence: u64, free: usize) -> Work {
 struct Running {
     end: SourceEnd,
     health: HealthTable,
+    settings: watch::Sender<HasherSettings>,
+    status: watch::Receiver<HasherStatus>,
     stop: CancellationToken,
     done: tokio::task::JoinHandle<sl_supervise::Outcome>,
 }
@@ -79,11 +81,12 @@ impl Running {
         let settings = HasherSettings { threads: 2, idle_priority: false };
         let hasher =
             Hasher::new(settings, "zero", registry, Arc::new(handle), "cpu".into(), Clock::real());
+        let (settings, status) = (hasher.settings(), hasher.status());
         let spec = ServiceSpec::new("hasher", "", move |ctx| hasher.clone().run(ctx));
         let supervisor = Supervisor::new(vec![spec], fastrand::Rng::with_seed(1)).expect("a plan");
         let (health, stop) = (supervisor.health(), CancellationToken::new());
         let done = tokio::spawn(supervisor.run(stop.clone()));
-        Self { end, health, stop, done }
+        Self { end, health, settings, status, stop, done }
     }
 
     async fn leased(&mut self) -> Leased {
@@ -122,6 +125,29 @@ async fn shares_of_the_newest_job_go_up() {
     while running.share().await != 1 {}
     leased.work.send_replace(job(2, leased.free));
     while running.share().await != 2 {}
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn threads_come_and_go_under_one_lease_and_repeat_nothing() {
+    let mut running = Running::start();
+    let leased = running.leased().await;
+    leased.work.send_replace(job(1, leased.free));
+    let mut seen = HashSet::new();
+    for threads in [2u16, 5, 1, 3, 1] {
+        running.settings.send_modify(|settings| settings.threads = threads);
+        let wanted = usize::from(threads);
+        soon(running.status.wait_for(|status| status.threads == wanted)).await.expect("it lives");
+        for _ in 0..500 {
+            let pending = soon(running.end.intake.next()).await.expect("a share");
+            let share = pending.share();
+            let place = (share.extranonce().to_vec(), share.ntime(), share.nonce());
+            assert!(seen.insert(place.clone()), "{place:?} twice");
+            pending.settle(Outcome::Accepted { credited: Vec::new(), missed: Vec::new() });
+        }
+    }
+    assert!(running.end.leases.try_recv().is_err(), "one lease is enough");
+    assert_eq!(running.health.get("hasher").expect("its row").restarts, 0);
     running.stop().await;
 }
 

@@ -148,6 +148,9 @@ fn section(
 }
 
 fn leaf(node: Option<&Node>, setting: &SettingInfo, path: String, flat: &mut Flat) {
+    if node.is_none() && setting.mandatory {
+        return;
+    }
     let leaf = Leaf {
         raw: value_text(node, setting, false),
         shown: value_text(node, setting, true),

@@ -61,6 +61,10 @@ fn what_comes_or_goes_as_a_whole_waits_for_a_restart() {
         ]
     );
     assert_eq!(told("spare: {url: x}\n", "").len(), 4);
+    assert_eq!(
+        told("spare: {user: u}\n", "spare: {user: u, url: x}\n"),
+        ["spare.url - > x restart"]
+    );
     let plan =
         plan::<Mine>(&read("pools: [{url: a}]\n"), &read("pools: [{url: c, priority: 3}]\n"));
     let keys = |changes: &[sl_config::Change]| -> Vec<String> {

@@ -3,6 +3,7 @@
 use std::{process::ExitCode, time::Duration};
 
 use sl_app::Plan;
+use sl_ports::machine::limits;
 use sl_supervise::{Cause, Outcome};
 use sl_telemetry::{Guard, StatusLine};
 use sl_view::Summary;
@@ -16,19 +17,26 @@ const TICK: Duration = Duration::from_secs(1);
 /// How many ticks between two lines where there is no terminal.
 const TICKS_PER_LINE: u32 = 10;
 
-/// Runs a plan to its end and shows the summary.
+/// Builds a plan, runs it to its end and shows the summary.
 ///
 /// # Errors
 /// The runtime cannot start, or a critical service failed for good.
-pub(crate) fn drive(plan: Plan, global: &Global, logs: &Guard) -> Result<ExitCode, Failure> {
+pub(crate) fn drive(
+    build: impl FnOnce() -> Result<Plan, Failure>,
+    global: &Global,
+    logs: &Guard,
+) -> Result<ExitCode, Failure> {
     let system = |wrong: std::io::Error| Failure::System(format!("cannot start: {wrong}"));
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(system)?;
+    limits::raise_open_files();
+    // Signals are heard before anything is built, which takes its time.
+    let shutdown = CancellationToken::new();
+    runtime.spawn(stop_on_signals(shutdown.clone()));
+    let plan = build()?;
     let view = plan.view();
     runtime.block_on(plan.check_ports())?;
     let (outcome, before) = runtime.block_on(async {
-        let shutdown = CancellationToken::new();
-        tokio::spawn(stop_on_signals(shutdown.clone()));
         if let Some(time) = global.run_for {
             let shutdown = shutdown.clone();
             tokio::spawn(async move {

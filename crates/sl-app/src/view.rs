@@ -117,6 +117,14 @@ impl View {
             connections: gateway.connections,
             connections_total: gateway.connected,
             shares_per_s: gateway.shares_per_s,
+            forwarded: sl_view::Forwarded {
+                sent: gateway.forwarded.sent,
+                accepted: gateway.forwarded.accepted,
+                rejected: gateway.forwarded.rejected,
+                stale: gateway.forwarded.stale,
+                lost: gateway.forwarded.lost,
+                no_room: gateway.forwarded.no_room,
+            },
             job_latency: as_latency(&gateway.job_latency),
             tip_latency: self.latencies.as_ref().map(|latencies| as_latency(&latencies.borrow())),
         }

@@ -10,10 +10,19 @@ use thiserror::Error;
 pub enum GatewayError {
     /// Other computers would be served without a word from the operator.
     #[error(
-        "gateway.listen is {listen}, which other computers can reach, allowed are loopback \
-         addresses; set gateway.allow_lan to true to serve them, with gateway.password"
+        "{listen} can be reached by other computers, allowed are loopback addresses; set \
+         gateway.allow_lan to true to serve them, and gateway.password"
     )]
     Wide {
+        /// The address.
+        listen: SocketAddr,
+    },
+    /// Other computers would be served without a password.
+    #[error(
+        "{listen} can be reached by other computers, and no password is asked of them; set \
+         gateway.password, as in env:GATEWAY_PASSWORD, and give it to the machines"
+    )]
+    Open {
         /// The address.
         listen: SocketAddr,
     },

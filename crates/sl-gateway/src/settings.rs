@@ -10,7 +10,7 @@ sl_config::settings! {
     pub struct GatewaySettings {
         /// Address to listen on.
         restart listen: std::net::SocketAddr = "127.0.0.1:3333",
-        /// Let other computers connect: Stratum has no encryption, and a password only if one is set.
+        /// Let other computers connect; they must give the password. Stratum has no encryption.
         restart allow_lan: bool = false,
         /// Password that machines must give; none takes any.
         restart password: Option<Secret>,
@@ -45,12 +45,12 @@ impl GatewaySettings {
     /// Whether the address may be listened on: loopback always, others only when told so.
     ///
     /// # Errors
-    /// A wider address without `allow_lan`.
+    /// A wider address without `allow_lan`, or without a password.
     pub fn may_listen(&self) -> Result<(), GatewayError> {
-        if self.allow_lan || self.listen.ip().is_loopback() {
-            Ok(())
-        } else {
-            Err(GatewayError::Wide { listen: self.listen })
+        match (self.listen.ip().is_loopback(), self.allow_lan, &self.password) {
+            (true, ..) | (false, true, Some(_)) => Ok(()),
+            (false, false, _) => Err(GatewayError::Wide { listen: self.listen }),
+            (false, true, None) => Err(GatewayError::Open { listen: self.listen }),
         }
     }
 }

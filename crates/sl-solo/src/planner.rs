@@ -196,6 +196,8 @@ impl Planner {
         seat.work = Some(work);
         let (chosen, mut actions) = self.choose();
         if self.parent.is_none() || !chosen.contains(&at) {
+            // The next job must not leave machines on work for a tip that fell meanwhile.
+            self.epoch += u64::from(moved);
             return actions;
         }
         if (moved || joins) && self.is_valuable(at, &chosen) {

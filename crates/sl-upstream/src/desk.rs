@@ -1,5 +1,5 @@
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, VecDeque},
     sync::Arc,
 };
 
@@ -34,7 +34,8 @@ pub(crate) struct Desk {
     space: Space,
     leases: Vec<Held>,
     jobs: VecDeque<PoolJob>,
-    in_flight: HashMap<u64, Pending>,
+    /// By ticket, so that the oldest is the first.
+    in_flight: BTreeMap<u64, Sent>,
     next_ticket: u64,
 }
 
@@ -51,6 +52,13 @@ struct PoolJob {
     notify: Box<Notify>,
     difficulty: ShareDifficulty,
     born: Mono,
+}
+
+/// A share that waits for the pool's verdict.
+#[derive(Debug)]
+struct Sent {
+    pending: Pending,
+    at: Mono,
 }
 
 /// What became of a share at the desk.
@@ -75,7 +83,7 @@ impl Desk {
             space: Space::new(0),
             leases: Vec::new(),
             jobs: VecDeque::new(),
-            in_flight: HashMap::new(),
+            in_flight: BTreeMap::new(),
             next_ticket: 1,
         }
     }
@@ -135,7 +143,7 @@ impl Desk {
     }
 
     /// A share on its way up.
-    pub(crate) fn file(&mut self, pending: Pending) -> Filed {
+    pub(crate) fn file(&mut self, pending: Pending, now: Mono) -> Filed {
         let settle = |pending: Pending, outcome, note| {
             pending.settle(outcome);
             Filed::Settled(note)
@@ -168,13 +176,13 @@ impl Desk {
         };
         let ticket = self.next_ticket;
         self.next_ticket += 1;
-        self.in_flight.insert(ticket, pending);
+        self.in_flight.insert(ticket, Sent { pending, at: now });
         Filed::Send(ticket, submit)
     }
 
     /// The pool has judged a share; how, for the counters.
     pub(crate) fn verdict(&mut self, ticket: u64, verdict: Result<(), Refusal>) -> Option<Outcome> {
-        let pending = self.in_flight.remove(&ticket)?;
+        let Sent { pending, .. } = self.in_flight.remove(&ticket)?;
         let outcome = match verdict {
             Ok(()) => Outcome::Accepted { credited: Vec::new(), missed: Vec::new() },
             Err(refusal) if refusal.kind() == ErrorCode::JobNotFound => {
@@ -188,12 +196,17 @@ impl Desk {
 
     /// A share will get no verdict.
     pub(crate) fn lost(&mut self, ticket: u64, why: &str) -> bool {
-        let pending = self.in_flight.remove(&ticket);
-        let known = pending.is_some();
-        if let Some(pending) = pending {
+        let sent = self.in_flight.remove(&ticket);
+        let known = sent.is_some();
+        if let Some(Sent { pending, .. }) = sent {
             pending.settle(Outcome::Lost { reason: why.into() });
         }
         known
+    }
+
+    /// Since when the oldest share waits for its verdict.
+    pub(crate) fn waits_since(&self) -> Option<Mono> {
+        self.in_flight.first_key_value().map(|(_, sent)| sent.at)
     }
 
     fn drop_closed(&mut self) {

@@ -28,6 +28,8 @@ const CONNECT: Duration = Duration::from_secs(10);
 const SILENCE: Duration = Duration::from_secs(120);
 /// How long a pool may take to subscribe and authorise; cgminer waits as long.
 const HANDSHAKE: Duration = Duration::from_secs(60);
+/// A pool that speaks, and leaves a share without its verdict for so long, does not count our work.
+const ANSWER: Duration = Duration::from_secs(60);
 /// A pool that takes no bytes for so long is gone.
 const WRITE: Duration = Duration::from_secs(10);
 /// The first wait before another try, doubled each time, jittered.
@@ -57,9 +59,16 @@ pub struct Upstream {
     clock: Clock,
     rng: Rng,
     handle: SourceHandle,
-    /// The ends live here between runs of the service.
-    end: Arc<Mutex<SourceEnd>>,
+    /// They live here between runs of the service: leases stay, and no job's number is used again.
+    ends: Arc<Mutex<Ends>>,
     status: watch::Sender<PoolStatus>,
+}
+
+/// What a run has for itself.
+#[derive(Debug)]
+struct Ends {
+    end: SourceEnd,
+    desk: Desk,
 }
 
 /// Why a connection ended.
@@ -80,7 +89,8 @@ impl Upstream {
     pub fn new(pool: Pool, clock: Clock, rng: Rng) -> Self {
         let (handle, end) = source(pool.id.clone());
         let (status, _) = watch::channel(PoolStatus::default());
-        Self { pool, clock, rng, handle, end: Arc::new(Mutex::new(end)), status }
+        let desk = Desk::new(pool.id.clone(), pool.user.clone());
+        Self { pool, clock, rng, handle, ends: Arc::new(Mutex::new(Ends { end, desk })), status }
     }
 
     /// The source of work.
@@ -101,9 +111,9 @@ impl Upstream {
     /// None that a restart would cure; the signature is the supervisor's.
     pub async fn run(self, ctx: Ctx) -> Result<(), ServiceError> {
         // Held for the whole run, by one task: the ends have one owner at a time.
-        let mut end = self.end.clone().lock_owned().await;
+        let mut ends = self.ends.clone().lock_owned().await;
+        let Ends { end, desk } = &mut *ends;
         let mut rng = self.rng.clone();
-        let mut desk = Desk::new(self.pool.id.clone(), self.pool.user.clone());
         let mut wait = FIRST_WAIT;
         // Where the pool has sent us; only for the connection that follows.
         let mut moved: Option<Endpoint> = None;
@@ -111,7 +121,7 @@ impl Upstream {
         while !ctx.is_stopping() {
             let jobs = self.status.borrow().jobs;
             let endpoint = moved.take().unwrap_or_else(|| self.pool.endpoint.clone());
-            let ended = self.connect_and_serve(&endpoint, &ctx, &mut end, &mut desk).await;
+            let ended = self.connect_and_serve(&endpoint, &ctx, end, desk).await;
             let why = ended.to_string();
             let least = match ended {
                 Ended::Stopped => break,
@@ -128,7 +138,7 @@ impl Upstream {
             tracing::warn!(pool = %endpoint, %why, "the pool is gone");
             let pause = wait.mul_f64(0.5 + rng.f64()).max(least);
             wait = (wait * 2).min(LONGEST_WAIT);
-            self.wait(&ctx, &mut end, &mut desk, &why, pause).await;
+            self.wait(&ctx, end, desk, &why, pause).await;
         }
         desk.idle("stopped", self.clock.mono());
         Ok(())
@@ -161,7 +171,7 @@ impl Upstream {
                     desk.lease(leased);
                     desk.idle(why, now);
                 }
-                Some(pending) = end.intake.next() => self.count(&desk.file(pending)),
+                Some(pending) = end.intake.next() => self.count(&desk.file(pending, self.clock.mono())),
             }
         }
     }
@@ -240,7 +250,10 @@ impl Connection<'_> {
         loop {
             let patience =
                 if self.session.is_running() { heard + SILENCE } else { connected + HANDSHAKE };
-            let deadline = stopping.unwrap_or(patience);
+            let answer =
+                self.desk.waits_since().map(|sent| self.upstream.clock.instant_of(sent + ANSWER));
+            let deadline =
+                stopping.unwrap_or_else(|| answer.map_or(patience, |answer| answer.min(patience)));
             if stopping.is_some() && self.session.in_flight() == 0 {
                 return Ended::Stopped;
             }
@@ -259,7 +272,7 @@ impl Connection<'_> {
                     Ok(())
                 }
                 Some(pending) = self.end.intake.next(), if stopping.is_none() => {
-                    let filed = self.desk.file(pending);
+                    let filed = self.desk.file(pending, self.upstream.clock.mono());
                     self.upstream.count(&filed);
                     match filed {
                         Filed::Send(ticket, submit) => {
@@ -340,7 +353,10 @@ impl Connection<'_> {
     }
 
     fn silence(&self) -> String {
-        if self.session.is_running() {
+        let now = self.upstream.clock.mono();
+        if self.desk.waits_since().is_some_and(|sent| now.since(sent) >= ANSWER) {
+            format!("the pool left a share without its verdict for {} s", ANSWER.as_secs())
+        } else if self.session.is_running() {
             format!("the pool was silent for {} s", SILENCE.as_secs())
         } else {
             format!("the pool has not authorised the worker within {} s", HANDSHAKE.as_secs())

@@ -130,11 +130,31 @@ pub struct Gateway {
     pub connections_total: u64,
     /// Shares accepted each second, of late.
     pub shares_per_s: f64,
+    /// Shares sent up, and what the source said of them.
+    #[serde(default)]
+    pub forwarded: Forwarded,
     /// From the instant that a job was born until the last machine's socket had it.
     pub job_latency: Latency,
     /// From the instant that a node had a new tip until the last machine's socket had the job; only
     /// where the nodes are simulated here, so that both instants are known.
     pub tip_latency: Option<Latency>,
+}
+
+/// Shares sent up to the source of work.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+pub struct Forwarded {
+    /// Sent.
+    pub sent: u64,
+    /// Taken.
+    pub accepted: u64,
+    /// Refused.
+    pub rejected: u64,
+    /// Too late.
+    pub stale: u64,
+    /// Never judged.
+    pub lost: u64,
+    /// Not sent, because the source had no room and they won no chain.
+    pub no_room: u64,
 }
 
 /// Durations, as a histogram tells them.

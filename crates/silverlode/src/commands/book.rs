@@ -80,6 +80,7 @@ fn pages(folder: &Path) -> Result<Vec<Page>, Failure> {
         page("settings.md", settings::page()),
         page("environment.md", settings::environment_page()),
         page("metrics.md", metrics()),
+        page("auxpow.md", "{{#include ../../auxpow.md}}\n".to_owned()),
         page("decisions/README.md", included("README.md")),
     ];
     pages.extend(
@@ -100,7 +101,8 @@ fn included(file: &str) -> String {
 fn summary(decisions: &[(String, String)]) -> String {
     let mut text = String::from(
         "# Summary\n\n[Introduction](introduction.md)\n\n- [First steps](first-steps.md)\n\
-         - [When something is wrong](doctor.md)\n- [Commands](commands.md)\n\
+         - [When something is wrong](doctor.md)\n- [AuxPoW, byte by byte](auxpow.md)\n\
+         - [Commands](commands.md)\n\
          - [Settings](settings.md)\n- [Environment variables](environment.md)\n\
          - [Metrics](metrics.md)\n- [Glossary](glossary.md)\n- [Decisions](decisions/README.md)\n",
     );

@@ -103,19 +103,18 @@ fn start(
     let data = folder.as_ref().map(|folder| folder.path().to_owned());
     let ports = Ports::real(global.seed, environment.all(), data);
     let logs = logs(&read.settings, &ports, environment)?;
-    let plan = Builder::new(read.settings, ports)
-        .following(
-            Arc::new(Followed {
-                global: global.clone(),
-                environment: environment.clone(),
-                flags: flags.to_vec(),
-                files: read.files,
-            }),
-            read.loaded,
-            vec![follow_level(&logs)],
-        )
-        .assemble(composition)?;
-    drive(plan, global, &logs)
+    let followed = Followed {
+        global: global.clone(),
+        environment: environment.clone(),
+        flags: flags.to_vec(),
+        files: read.files,
+    };
+    let builder = Builder::new(read.settings, ports).following(
+        Arc::new(followed),
+        read.loaded,
+        vec![follow_level(&logs)],
+    );
+    drive(|| Ok(builder.assemble(composition)?), global, &logs)
 }
 
 /// Builds the services of a composition.

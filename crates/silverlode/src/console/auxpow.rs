@@ -5,7 +5,8 @@ mod tree;
 use std::fmt::Write as _;
 
 use sl_chain::explain::{
-    Broken, Explanation, Field, RuleVerdict, Source, Spot, State, TargetFacts, Unread, Verdict,
+    Broken, Explanation, Field, Rule, RuleVerdict, Source, Spot, State, TargetFacts, Unread,
+    Verdict,
 };
 
 use super::paint::{Paint, WIDTH, paragraph, short, wrapped};
@@ -105,6 +106,18 @@ fn fields(fields: &[Field], full: bool, paint: Paint) -> String {
 
 fn rules(rules: &[RuleVerdict], paint: Paint) -> String {
     let mut out = paint.heading("rules, in the order a node tries them");
+    let mut rules = rules;
+    // Without a proof nothing is asked of it, and one line says so.
+    let of_proof = rules.get(..Rule::ALL.len()).unwrap_or_default();
+    if let Some(RuleVerdict { state: State::NotAsked { why }, .. }) = of_proof.first()
+        && of_proof
+            .iter()
+            .all(|rule| matches!(&rule.state, State::NotAsked { why: other } if other == why))
+    {
+        let mark = paint.dim("· not asked");
+        let _ = writeln!(out, "  {mark}  the {} rules of AuxPoW: {why}", of_proof.len());
+        rules = rules.get(of_proof.len()..).unwrap_or_default();
+    }
     for rule in rules {
         let (mark, text) = match &rule.state {
             State::Held => (paint.good("✓ held     "), rule.wording.to_owned()),
@@ -215,13 +228,13 @@ fn number(value: f64) -> String {
 }
 
 fn verdict(told: &Explanation, paint: Paint) -> String {
-    let whose = told.chain.name.unwrap_or("that chain");
+    let node = told.chain.name.map_or("a node".into(), |name| format!("a node of {name}"));
     match &told.verdict {
         Verdict::Valid if told.tree.is_none() => {
-            format!("\n{} a node of {whose} takes this work\n", paint.good("✓ VALID:"))
+            format!("\n{} {node} takes this work\n", paint.good("✓ VALID:"))
         }
         Verdict::Valid => {
-            format!("\n{} a node of {whose} takes this proof\n", paint.good("✓ VALID:"))
+            format!("\n{} {node} takes this proof\n", paint.good("✓ VALID:"))
         }
         Verdict::Incomplete { missing } => {
             let mark = paint.strong("? INCOMPLETE:");

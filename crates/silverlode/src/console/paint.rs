@@ -44,23 +44,21 @@ impl Paint {
 /// Text in lines of at most `width` letters, broken between words; longer words are cut.
 pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let width = width.max(1);
-    let mut lines = vec![String::new()];
+    let mut lines = Vec::new();
+    let mut line = String::new();
     for word in text.split(' ') {
         let letters: Vec<char> = word.chars().collect();
         for piece in letters.chunks(width) {
-            let piece: String = piece.iter().collect();
-            let last = lines.last_mut().expect("there is always a line");
-            let space = usize::from(!last.is_empty());
-            if last.chars().count() + space + piece.chars().count() > width {
-                lines.push(piece);
-            } else {
-                if space == 1 {
-                    last.push(' ');
-                }
-                last.push_str(&piece);
+            let space = usize::from(!line.is_empty());
+            if line.chars().count() + space + piece.len() > width {
+                lines.push(std::mem::take(&mut line));
+            } else if space == 1 {
+                line.push(' ');
             }
+            line.extend(piece);
         }
     }
+    lines.push(line);
     lines
 }
 

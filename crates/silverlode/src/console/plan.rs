@@ -70,7 +70,7 @@ fn in_bits(id: u32, low: u32) -> String {
 
 fn pairs(plan: &PlanExplained, paint: Paint) -> String {
     let mut out = paint.heading("pairs, the hardest to part first");
-    let _ = writeln!(out, "  {:<26} {:<17} {}", "pair", "equal low bits", "parted by");
+    let _ = writeln!(out, "  {:<26} {:<17} parted by", "pair", "equal low bits");
     for pair in plan.pairs.iter().take(PAIRS) {
         let name = format!("{} · {}", pair.first, pair.second);
         let equal = match pair.equal_bits {

@@ -78,7 +78,7 @@ pub(super) fn identify(header: Option<&Header>, options: &Options) -> Identity {
         magic_required: false,
     };
     let reading = match other {
-        Some((id, _)) => format!("chain id {id} is known; it hashes with SHA-256d, not Scrypt"),
+        Some(_) => "it hashes with SHA-256d, not Scrypt".to_owned(),
         None => reading,
     };
     let algorithm = if other.is_some() { SHA256D } else { SCRYPT };

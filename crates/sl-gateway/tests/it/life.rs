@@ -9,11 +9,13 @@ use crate::harness::{Farm, job, settings};
 async fn other_computers_are_served_only_when_told_so() {
     let wide = settings(|settings| settings.listen = "0.0.0.0:0".parse().expect("an address"));
     let failure = Farm::start(wide.clone(), "tail").failure().await;
-    assert!(failure.contains("gateway.listen is 0.0.0.0:0"), "{failure}");
+    assert!(failure.contains("0.0.0.0:0 can be reached"), "{failure}");
     assert!(failure.contains("set gateway.allow_lan to true"), "{failure}");
-    let mut farm = Farm::start(sl_gateway::GatewaySettings { allow_lan: true, ..wide }, "tail");
-    farm.address().await;
-    farm.stop().await;
+    let open = sl_gateway::GatewaySettings { allow_lan: true, ..wide };
+    let failure = Farm::start(open.clone(), "tail").failure().await;
+    assert!(failure.contains("set gateway.password"), "{failure}");
+    let password = Some(Secret::parse("hush").expect("inline"));
+    assert!(sl_gateway::GatewaySettings { password, ..open }.may_listen().is_ok());
 }
 
 #[tokio::test]

@@ -15,6 +15,12 @@ pub fn open_files() -> Option<OpenFiles> {
     os::open_files()
 }
 
+/// Raises the limit in force as far as the process may by itself. Without effect where there is no
+/// such thing, or no room.
+pub fn raise_open_files() {
+    os::raise_open_files();
+}
+
 /// The limit of another process, which may differ: a service has its unit's. `None` where the
 /// operating system does not tell.
 #[must_use]
@@ -36,11 +42,17 @@ fn parse(limits: &str) -> Option<OpenFiles> {
 #[cfg(unix)]
 mod os {
     use super::OpenFiles;
-    use rustix::process::{Resource, getrlimit};
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
     pub(super) fn open_files() -> Option<OpenFiles> {
         let limit = getrlimit(Resource::Nofile);
         Some(OpenFiles { soft: limit.current, hard: limit.maximum })
+    }
+
+    pub(super) fn raise_open_files() {
+        let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+        // A refusal leaves the limit as it was, and who needs more says so.
+        let _as_it_was = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
     }
 }
 
@@ -49,6 +61,8 @@ mod os {
     pub(super) fn open_files() -> Option<super::OpenFiles> {
         None
     }
+
+    pub(super) const fn raise_open_files() {}
 }
 
 #[cfg(all(test, unix))]

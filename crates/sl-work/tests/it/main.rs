@@ -34,7 +34,7 @@ impl Algorithm for Tail {
             name: "scalar",
             lanes: 1,
             available: || true,
-            make: std::sync::Arc::new(|| Box::new(ScalarEngine::new(Tail))),
+            make: Arc::new(|| Box::new(ScalarEngine::new(Tail))),
         }]
     }
 }

@@ -30,7 +30,11 @@ pub(super) fn tree(tree: &Tree, told: &Explanation, paint: Paint) -> String {
     let mut drawing = Drawing { out, tree, name: whose(told), paint };
     drawing.below(tree.branch.len(), "  ");
     let mut out = drawing.out;
-    out.push_str(&legend(tree, paint));
+    out.push_str(&legend(
+        tree,
+        told.work.as_ref().is_some_and(|work| work.algorithm == "scrypt"),
+        paint,
+    ));
     out
 }
 
@@ -100,8 +104,8 @@ impl Drawing<'_> {
     }
 }
 
-/// What is known, and where other coins would stand.
-fn legend(tree: &Tree, paint: Paint) -> String {
+/// What is known, and, where the tree is one of Scrypt coins, where others would stand.
+fn legend(tree: &Tree, scrypt: bool, paint: Paint) -> String {
     let mut out = String::new();
     let hidden: u64 = tree
         .branch
@@ -114,7 +118,7 @@ fn legend(tree: &Tree, paint: Paint) -> String {
         let _ = write!(text, "; {hidden} slots are under hashes, who is in them no byte says");
     }
     let _ = writeln!(out, "  {}", paint.dim(&text));
-    if tree.size > 1 && !tree.coins.is_empty() {
+    if scrypt && tree.size > 1 && !tree.coins.is_empty() {
         let coins: Vec<String> =
             tree.coins.iter().map(|coin| format!("{} {}", coin.ticker, coin.slot)).collect();
         let text = format!("slots of today's coins at this size and nonce: {}", coins.join(", "));

@@ -243,7 +243,9 @@ mod tests {
     #[test]
     fn what_the_start_would_refuse_is_found_before() {
         expect("gateway:\n  listen: 0.0.0.0:3333\n", &[("gateway.listen", "allow_lan")]);
-        expect("gateway:\n  listen: 0.0.0.0:3333\n  allow_lan: true\n", &[]);
+        let open = "gateway:\n  listen: 0.0.0.0:3333\n  allow_lan: true\n";
+        expect(open, &[("gateway.listen", "no password")]);
+        expect(&format!("{open}  password: env:GATEWAY_PASSWORD\n"), &[]);
         let node = |coin: &str, url: &str| {
             let row = coins::by_ticker(coin).expect("a coin of the table");
             format!(

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use sl_gateway::GatewayStatus;
 use sl_hasher::HasherStatus;
 use sl_ports::{Clock, process::ProcessFigures};
+use sl_simnode::{NodeHandle, NodeStatus};
 use sl_solo::SoloStatus;
 use sl_supervise::{Class, HealthTable};
 use sl_telemetry::HistogramSnapshot;
@@ -24,6 +25,8 @@ pub struct View {
     pub(crate) mode: Mode,
     pub(crate) world: Option<World>,
     pub(crate) health: HealthTable,
+    /// The simulated nodes of this process.
+    pub(crate) nodes: Vec<NodeHandle>,
     pub(crate) solo: Option<watch::Receiver<SoloStatus>>,
     pub(crate) tallies: Option<watch::Receiver<Tallies>>,
     pub(crate) gateway: Option<watch::Receiver<GatewayStatus>>,
@@ -57,9 +60,10 @@ impl View {
         if let Some((url, pool)) = &self.pool {
             summary.pool = Some(as_pool(url, &pool.borrow()));
         }
-        if let Some(solo) = &self.solo {
-            summary.chains = self.chains(&solo.borrow(), scale);
-        }
+        summary.chains = match &self.solo {
+            Some(solo) => self.chains(&solo.borrow(), scale),
+            None => self.nodes.iter().map(|node| of_node(&node.status().borrow(), scale)).collect(),
+        };
         let rows = self.health.rows();
         summary.services =
             rows.iter().map(|row| (row.id.to_string(), row.state.word().to_owned())).collect();
@@ -129,6 +133,19 @@ impl View {
             tip_latency: self.latencies.as_ref().map(|latencies| as_latency(&latencies.borrow())),
         }
     }
+}
+
+/// A simulated chain on which nobody here mines, as its node tells it.
+fn of_node(node: &NodeStatus, scale: f64) -> (String, Chain) {
+    let chain = Chain {
+        height: Some(node.height),
+        difficulty: Some(node.difficulty.get() * scale),
+        node: if node.listen.is_some() { "ok".into() } else { "not listening".into() },
+        blocks_accepted: node.blocks_accepted,
+        blocks_rejected: node.blocks_rejected.values().sum(),
+        ..Chain::default()
+    };
+    (node.ticker.to_string(), chain)
 }
 
 /// The rows of the table of health.

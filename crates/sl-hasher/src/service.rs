@@ -10,7 +10,7 @@ use std::{
 use sl_ports::{Clock, process};
 use sl_pow::{NoProver, Prover, Registry};
 use sl_supervise::{Ctx, ServiceError};
-use sl_work::{Lease, Unfit, Verdict, Work, WorkSource, WorkerName};
+use sl_work::{Lease, SourceState, Unfit, Verdict, Work, WorkSource, WorkerName};
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -183,7 +183,13 @@ impl Hasher {
                     return Ok(Some(lease));
                 }
                 Err(why @ Unfit::Gone) => return Err(self.unfit(why)),
-                Err(why) => ctx.degraded(format!("waiting for {}: {why}", self.source.id())),
+                Err(why) => {
+                    let idle = match &status.borrow().state {
+                        SourceState::Idle { why, .. } => why.to_string(),
+                        SourceState::Working { .. } => why.to_string(),
+                    };
+                    ctx.degraded(format!("waiting for {}: {idle}", self.source.id()));
+                }
             }
             tokio::select! {
                 () = ctx.stopped() => return Ok(None),

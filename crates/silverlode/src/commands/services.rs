@@ -26,12 +26,8 @@ pub(super) fn run(global: &Global, environment: &Environment) -> Result<ExitCode
                 folder.display()
             ));
             let read = layers::read(global, environment, &[])?;
-            farm::assemble(
-                &read,
-                Composition::Up,
-                Ports::real(global.seed, environment.all(), None),
-            )?
-            .services()
+            let ports = Ports::real(global.seed, environment.all(), Some(folder));
+            farm::assemble(&read, Composition::Up, ports)?.services()
         }
         Err(wrong) => return Err(Failure::System(wrong.to_string())),
     };

@@ -13,15 +13,15 @@ use sl_solo::{NodeSettings, SoloSettings};
 use sl_units::{HashRate, Target};
 use sl_view::World;
 
-use super::{AssembleError, Parts};
-use crate::{BenchError, engines::quick_rate};
+use super::Parts;
+use crate::{AssembleError, BenchError, engines::quick_rate};
 
 /// How long this machine's engines take to the first share of a simulated world, on average.
 const FIRST_SHARE: Duration = Duration::from_millis(150);
 
 impl Parts {
     /// The simulated nodes, all of one world.
-    pub(super) fn nodes(&mut self) -> Result<(), AssembleError> {
+    pub(in crate::assemble) fn nodes(&mut self) -> Result<(), AssembleError> {
         let simulation = self.settings.simulation.clone();
         let clock = self.ports.clock;
         let threads = self.settings.mine.threads_of(process::cpus());

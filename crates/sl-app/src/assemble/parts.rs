@@ -1,0 +1,350 @@
+//! The services of a composition, built one after the other by ordinary constructors.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use sl_chain::coins::Ticker;
+use sl_config::Plain;
+use sl_gateway::{Gateway, GatewayStatus};
+use sl_hasher::{Hasher, HasherStatus};
+use sl_pow::Registry;
+use sl_simnode::NodeHandle;
+use sl_solo::{Solo, SoloPorts, SoloSettings, SoloStatus};
+use sl_stratum::Password;
+use sl_supervise::{HealthTable, ServiceId, ServiceSpec, Supervisor};
+use sl_telemetry::HistogramSnapshot;
+use sl_units::{HashRate, Mono};
+use sl_upstream::{Pool, PoolSettings, PoolStatus, Upstream};
+use sl_view::World;
+use sl_work::{SourceId, WorkSource};
+use tokio::sync::{Mutex, mpsc, watch};
+
+use crate::{
+    Applier, Plan, Ports, Reading, View,
+    blocks::{self, Tallies},
+    control,
+    engines::ALGORITHM,
+    latency::{self, Latencies},
+    reload::Reload,
+    settings::{Mode, Settings},
+};
+
+use super::{AssembleError, Builder, Following};
+
+mod simulated;
+
+/// Blocks found whose outcome nobody has taken yet.
+const BLOCK_EVENTS: usize = 1024;
+
+/// A source of work with the service behind it.
+pub(super) struct Source {
+    handle: Arc<dyn WorkSource>,
+    service: ServiceId,
+}
+
+/// The services so far, and what tells of them.
+pub(super) struct Parts {
+    settings: Settings,
+    ports: Ports,
+    registry: Registry,
+    /// The proof of work of the source: the parent coin's.
+    algorithm: &'static str,
+    following: Option<Following>,
+    /// Who follows live settings.
+    appliers: Vec<Applier>,
+    specs: Vec<ServiceSpec>,
+    listens: Vec<SocketAddr>,
+    world: Option<World>,
+    /// What the simulated world was made for.
+    engine_rate: Option<HashRate>,
+    nodes: Vec<NodeHandle>,
+    solo: Option<watch::Receiver<SoloStatus>>,
+    tallies: Option<watch::Receiver<Tallies>>,
+    gateway: Option<watch::Receiver<GatewayStatus>>,
+    latencies: Option<watch::Receiver<Latencies>>,
+    pool: Option<(String, watch::Receiver<PoolStatus>)>,
+    hasher: Option<watch::Receiver<HasherStatus>>,
+}
+
+impl Parts {
+    pub(super) fn new(builder: Builder) -> Self {
+        let Builder { settings, ports, registry, following } = builder;
+        Self {
+            settings,
+            ports,
+            registry,
+            algorithm: ALGORITHM,
+            following,
+            appliers: Vec::new(),
+            specs: Vec::new(),
+            listens: Vec::new(),
+            world: None,
+            engine_rate: None,
+            nodes: Vec::new(),
+            solo: None,
+            tallies: None,
+            gateway: None,
+            latencies: None,
+            pool: None,
+            hasher: None,
+        }
+    }
+
+    /// Whether all is simulated unless a source is named.
+    pub(super) fn is_educational(&self) -> bool {
+        self.settings.mode == Mode::Educational
+    }
+
+    /// A pool if one is named, own nodes if some are, simulated ones in educational mode.
+    pub(super) fn source(&mut self) -> Result<Source, AssembleError> {
+        if let Some(pool) = self.settings.pool.clone() {
+            let id = SourceId::new(&format!("pool.{}", pool.url.host()));
+            return self.upstream(id, &pool);
+        }
+        if let Some(settings) = self.solo_settings()? {
+            return self.solo(settings);
+        }
+        if self.settings.mode == Mode::Production {
+            return Err(AssembleError::NoSource);
+        }
+        self.nodes()?;
+        let settings = self.simulated_solo()?;
+        self.solo(settings)
+    }
+
+    fn solo_settings(&self) -> Result<Option<SoloSettings>, AssembleError> {
+        let ports = &self.ports;
+        let resolved = self
+            .settings
+            .solo
+            .resolve(&|name| ports.variable(name), &|path| ports.read_secret(path));
+        let settings = resolved.map_err(|wrong| AssembleError::Secret { key: "solo", wrong })?;
+        if let Some(settings) = &settings {
+            for node in settings.auxiliaries.iter().chain([&settings.parent]) {
+                ports.masker.register(&node.password);
+            }
+        }
+        Ok(settings)
+    }
+
+    fn solo(&mut self, settings: SoloSettings) -> Result<Source, AssembleError> {
+        let (events, found) = mpsc::channel(BLOCK_EVENTS);
+        let (tallies_in, tallies) = watch::channel(Tallies::new());
+        let ports = SoloPorts {
+            clock: self.ports.clock,
+            http: self.ports.http.clone(),
+            randomness: self.ports.randomness,
+        };
+        self.algorithm = settings.parent.coin.row().algorithm;
+        let solo = Solo::build(settings, ports, events)?;
+        let found = Arc::new(Mutex::new(found));
+        // The teller starts first and stops last, so that no block goes untold.
+        self.specs.push(ServiceSpec::new(
+            "blocks",
+            "what becomes of the blocks found",
+            move |ctx| {
+                let (found, tallies) = (found.clone(), tallies_in.clone());
+                async move { blocks::tally(&mut *found.lock().await, &tallies, ctx).await }
+            },
+        ));
+        let service = solo.service.id().clone();
+        let nodes: Vec<ServiceId> =
+            self.nodes.iter().map(|node| node_service(node.ticker())).collect();
+        self.specs.push(solo.service.after_all(nodes).after("blocks"));
+        self.solo = Some(solo.status);
+        self.tallies = Some(tallies);
+        Ok(Source { handle: Arc::new(solo.source), service })
+    }
+
+    fn upstream(&mut self, id: SourceId, pool: &PoolSettings) -> Result<Source, AssembleError> {
+        let password = Password::new(self.secret("pool.password", &pool.password)?);
+        let pool =
+            Pool { id, endpoint: pool.url.clone(), user: pool.user.as_str().into(), password };
+        Ok(self.connect(pool, None))
+    }
+
+    fn connect(&mut self, pool: Pool, after: Option<ServiceId>) -> Source {
+        let service: ServiceId = pool.id.to_string().into();
+        let url = pool.endpoint.to_string();
+        let rng = self.ports.randomness.rng(&service);
+        let upstream = Upstream::new(pool, self.ports.clock, rng);
+        let handle = Arc::new(upstream.source());
+        self.pool = Some((url.clone(), upstream.status()));
+        let description = format!("work from {url}");
+        let spec =
+            ServiceSpec::new(service.clone(), description, move |ctx| upstream.clone().run(ctx));
+        self.specs.push(spec.after_all(after).optional());
+        Source { handle, service }
+    }
+
+    /// This machine's engines as a machine of the gateway.
+    pub(super) fn own_gateway(&mut self) -> Result<Source, AssembleError> {
+        let password = self.gateway_password()?;
+        let listen = self.settings.gateway.listen;
+        let ip = match listen.ip() {
+            ip if !ip.is_unspecified() => ip,
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        };
+        let address = SocketAddr::new(ip, listen.port()).to_string();
+        let pool = Pool {
+            id: SourceId::new("pool.gateway"),
+            endpoint: address.parse().map_err(|_| AssembleError::GatewayPort(listen))?,
+            user: "cpu".into(),
+            password: Password::new(password.map_or("x".into(), |plain| plain.expose().to_owned())),
+        };
+        let source = self.connect(pool, Some("gateway".into()));
+        // The way to our own gateway is no pool above.
+        self.pool = None;
+        Ok(source)
+    }
+
+    pub(super) fn gateway(&mut self, source: Source) -> Result<(), AssembleError> {
+        let mut settings = self.settings.gateway.clone();
+        if let Some(rate) = self.engine_rate {
+            self.teach(&mut settings, rate);
+        }
+        let rng = self.ports.randomness.rng("gateway");
+        let mut gateway = Gateway::new(
+            settings,
+            source.handle,
+            self.registry.clone(),
+            self.algorithm,
+            self.ports.clock,
+            rng,
+        );
+        if let Some(password) = self.gateway_password()? {
+            gateway = gateway.with_password(password);
+        }
+        self.gateway = Some(gateway.status());
+        self.listens.push(self.settings.gateway.listen);
+        let spec = ServiceSpec::new("gateway", "Stratum server for machines", move |ctx| {
+            gateway.clone().run(ctx)
+        });
+        // Answers to machines, then the source's verdicts: each may take 0.7 s.
+        let spec = spec.grace(Duration::from_millis(2500));
+        self.specs.push(spec.after(source.service));
+        Ok(())
+    }
+
+    /// What machines must give, this machine's engines too.
+    fn gateway_password(&self) -> Result<Option<Plain>, AssembleError> {
+        let password = self.settings.gateway.password.as_ref();
+        let resolve = |secret| self.ports.resolve(secret);
+        password
+            .map(resolve)
+            .transpose()
+            .map_err(|wrong| AssembleError::Secret { key: "gateway.password", wrong })
+    }
+
+    pub(super) fn hasher(&mut self, source: Source, worker: &str) {
+        let hasher = Hasher::new(
+            self.settings.mine.clone(),
+            self.algorithm,
+            self.registry.clone(),
+            source.handle,
+            worker.into(),
+            self.ports.clock,
+        );
+        self.hasher = Some(hasher.status());
+        let threads = hasher.settings();
+        self.appliers.push(Applier::new("mine.threads", move |settings| {
+            threads.send_replace(settings.mine.clone());
+            Ok(())
+        }));
+        let spec = ServiceSpec::new("hasher", "this machine's engines", move |ctx| {
+            hasher.clone().run(ctx)
+        });
+        self.specs.push(spec.after(source.service));
+    }
+
+    /// Measures new tip to machine, where both ends are here.
+    pub(super) fn latency(&mut self) {
+        let Some(gateway) = &self.gateway else { return };
+        if self.nodes.is_empty() {
+            return;
+        }
+        let (figures_in, figures) = watch::channel(HistogramSnapshot::default());
+        let (nodes, gateway) = (self.nodes.clone(), gateway.clone());
+        self.latencies = Some(figures);
+        let spec = ServiceSpec::new("latency", "measures new tip to machine", move |ctx| {
+            latency::measure(nodes.clone(), gateway.clone(), figures_in.clone(), ctx)
+        });
+        self.specs.push(spec.after("gateway").optional());
+    }
+
+    /// Follows the settings while all runs, where somebody said whence they come.
+    pub(super) fn settings(&mut self) {
+        let Some(Following { source, loaded, appliers }) = self.following.take() else { return };
+        let appliers = self.appliers.drain(..).chain(appliers).collect();
+        let started = Reading { settings: self.settings.clone(), loaded };
+        let reload = Reload::new(source, appliers, self.ports.clock, started);
+        let spec = ServiceSpec::new("settings", "follows changes of the settings", move |ctx| {
+            reload.clone().run(ctx)
+        });
+        self.specs.push(spec.optional());
+    }
+
+    pub(super) fn finish(self) -> Result<Plan, AssembleError> {
+        let Self { ports, mut specs, .. } = self;
+        let view = |health: HealthTable| View {
+            clock: ports.clock,
+            mode: match self.settings.mode {
+                Mode::Educational => sl_view::Mode::Educational,
+                Mode::Production => sl_view::Mode::Production,
+            },
+            world: self.world.clone(),
+            health,
+            nodes: self.nodes.clone(),
+            solo: self.solo.clone(),
+            tallies: self.tallies.clone(),
+            gateway: self.gateway.clone(),
+            latencies: self.latencies.clone(),
+            pool: self.pool.clone(),
+            hasher: self.hasher.clone(),
+        };
+        // The door shows the health of all, itself included, so it gets the table afterwards.
+        let (door_in, door) = watch::channel(None::<View>);
+        let control = self.settings.control.clone();
+        if ports.data.is_some() || control.listen.is_some() {
+            let data = ports.data.clone();
+            let description = "tells health, metrics and state to who asks";
+            let spec = ServiceSpec::new("control", description, move |ctx| {
+                let (data, control, door) = (data.clone(), control.clone(), door.clone());
+                async move {
+                    let view = door.borrow().clone();
+                    match view {
+                        Some(view) => control::serve(data, control, view, ctx).await,
+                        None => Err("the view is not there before the start".into()),
+                    }
+                }
+            });
+            specs.push(spec.optional());
+        }
+        let mut listens = self.listens;
+        listens.extend(self.settings.control.listen);
+        let rng = ports.randomness.rng("supervisor");
+        let supervisor =
+            Supervisor::new(specs, rng)?.counting_from(ports.clock.instant_of(Mono::default()));
+        let view = view(supervisor.health());
+        door_in.send_replace(Some(view.clone()));
+        Ok(Plan { supervisor, view, listens })
+    }
+
+    fn secret(
+        &self,
+        key: &'static str,
+        secret: &sl_config::Secret,
+    ) -> Result<String, AssembleError> {
+        let plain =
+            self.ports.resolve(secret).map_err(|wrong| AssembleError::Secret { key, wrong })?;
+        Ok(plain.expose().to_owned())
+    }
+}
+
+fn node_service(coin: Ticker) -> ServiceId {
+    format!("node.{}", coin.as_str().to_lowercase()).into()
+}

@@ -86,12 +86,17 @@ pub struct Applier {
 }
 
 impl Applier {
-    /// For the setting `key`. `apply` is told all settings, old ones when it has to roll back.
+    /// For the setting `key`, or for all that stands below it. `apply` is told all settings, old ones when it has to roll back.
     pub fn new(
         key: &'static str,
         apply: impl Fn(&Settings) -> Result<(), String> + Send + Sync + 'static,
     ) -> Self {
         Self { key, apply: Arc::new(apply) }
+    }
+
+    fn is_for(&self, key: &str) -> bool {
+        key.strip_prefix(self.key)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
     }
 }
 
@@ -217,7 +222,7 @@ enum Outcome {
 fn apply(live: &[Change], appliers: &[Applier], old: &Settings, new: &Settings) -> Outcome {
     let mut done: Vec<&Applier> = Vec::new();
     for applier in appliers {
-        if !live.iter().any(|change| change.key == applier.key) {
+        if !live.iter().any(|change| applier.is_for(&change.key)) {
             continue;
         }
         let Err(why) = (applier.apply)(new) else {

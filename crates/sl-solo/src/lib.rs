@@ -62,6 +62,6 @@ mod status;
 mod value;
 
 pub use section::{CoinName, NodeSection, SoloSection};
-pub use service::{Solo, SoloPorts};
+pub use service::{LiveSettings, Solo, SoloPorts};
 pub use settings::{NodeSettings, SettingsError, SettingsErrors, SoloSettings};
 pub use status::{BlockEvent, BlockOutcome, ChainStatus, NodeState, SoloStatus};

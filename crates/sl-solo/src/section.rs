@@ -24,7 +24,7 @@ settings! {
         /// The rpcpassword of its configuration.
         restart password: Secret,
         /// Your address, to which the coin's rewards go.
-        restart address: String,
+        live address: String,
     }
 }
 
@@ -40,9 +40,9 @@ settings! {
         /// How long new tips of coins of little value wait, to reach the machines together.
         restart dust_delay: Duration = "20ms" in "0s"..="10s",
         /// How often templates are asked for anew while the tip stands.
-        restart refresh: Duration = "30s" in "1s"..="10m",
+        live refresh: Duration = "30s" in "1s"..="10m",
         /// How often a node that cannot wait for a new tip is asked for it.
-        restart tip_poll: Duration = "100ms" in "5ms"..="10s",
+        live tip_poll: Duration = "100ms" in "5ms"..="10s",
     }
 }
 

@@ -45,6 +45,9 @@ pub struct Solo {
     pub source: SourceHandle,
     /// How it fares.
     pub status: watch::Receiver<SoloStatus>,
+    /// Takes changed settings while it runs: payout addresses, `tip_poll` and `refresh` hold from the
+    /// next template on; all else waits for a restart.
+    pub live: LiveSettings,
     /// The service `solo`, to be given to the supervisor. Leases outlive its restarts.
     pub service: ServiceSpec,
 }
@@ -67,6 +70,7 @@ impl Solo {
         let core = Core::new(id, &checked, end, ports.clock, status_in);
         // A run holds the lock for as long as it lives; there is never a second one to wait for it.
         let shared = Arc::new(Mutex::new(core));
+        let (live, checked) = watch::channel(checked);
         let runner = Arc::new(Runner { checked, ports, events });
         let service = ServiceSpec::new(
             "solo",
@@ -80,53 +84,71 @@ impl Solo {
             },
         )
         .grace(Duration::from_secs(3));
-        Ok(Self { source: handle, status, service })
+        Ok(Self { source: handle, status, live: LiveSettings(Arc::new(live)), service })
+    }
+}
+
+/// The door for settings that change while the source runs. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct LiveSettings(Arc<watch::Sender<Checked>>);
+
+impl LiveSettings {
+    /// Takes the payout addresses and the intervals of `settings`; nodes are matched by coin.
+    ///
+    /// # Errors
+    /// All that is wrong with the settings; then nothing changes.
+    pub fn apply(&self, settings: SoloSettings) -> Result<(), SettingsErrors> {
+        let new = settings.check()?;
+        self.0.send_modify(|running| running.follow(&new));
+        Ok(())
     }
 }
 
 struct Runner {
-    checked: Checked,
+    checked: watch::Receiver<Checked>,
     ports: SoloPorts,
     events: mpsc::Sender<BlockEvent>,
+}
+
+/// The watchers of a run, and what makes them anew when settings change.
+struct Watching {
+    reports: mpsc::Sender<Report>,
+    /// Each node's client and its bell, the parent first.
+    nodes: Vec<(NodeClient, Arc<Notify>)>,
+    tasks: JoinSet<()>,
 }
 
 impl Runner {
     async fn run(&self, core: &mut Core, ctx: &Ctx) -> Result<(), ServiceError> {
         let (reports_in, mut reports) = mpsc::channel(REPORTS);
-        let mut watchers = JoinSet::new();
+        let checked = self.checked.borrow().clone();
         let mut submitters = JoinSet::new();
         let mut lanes = Vec::new();
-        let members = std::iter::once((None, &self.checked.parent))
-            .chain(self.checked.auxiliaries.iter().enumerate().map(|(at, aux)| (Some(at), aux)));
-        for (seat, member) in members {
+        let mut nodes = Vec::new();
+        for member in checked.members() {
             let poke = Arc::new(Notify::new());
-            let client = NodeClient::new(
-                member.node.endpoint(self.checked.settings.timeouts),
-                self.ports.http.clone(),
-            );
-            let watcher = self.watcher(member, &client, &reports_in, &poke);
-            match seat {
-                None => watchers.spawn(watch_parent(watcher)),
-                Some(seat) => watchers.spawn(watch_auxiliary(seat, watcher)),
-            };
+            let endpoint = member.node.endpoint(checked.settings.timeouts);
+            let client = NodeClient::new(endpoint, self.ports.http.clone());
             let (lane, finds) = mpsc::channel::<Find>(FINDS);
             lanes.push((member.row.ticker, lane));
             let submitter = Submitter {
-                client,
+                client: client.clone(),
                 clock: self.ports.clock,
                 reports: reports_in.clone(),
                 events: self.events.clone(),
-                poke,
+                poke: Arc::clone(&poke),
                 backoff: self.backoff("submit", member),
             };
             submitters.spawn(submitter.run(finds));
+            nodes.push((client, poke));
         }
-        drop(reports_in);
+        let mut watching = Watching { reports: reports_in, nodes, tasks: JoinSet::new() };
+        self.watch(&mut watching, &checked);
         core.begin(lanes, ctx);
-        let ended = self.serve(core, ctx, &mut reports, &mut watchers, &mut submitters).await;
+        let ended = self.serve(core, ctx, &mut reports, &mut watching, &mut submitters).await;
 
         // After a failure as after a stop: a block that is found is worth the wait.
-        watchers.abort_all();
+        drop(watching);
         core.drain().await;
         core.close_lanes();
         // Finds under way get their chance; what they report is still counted.
@@ -148,9 +170,11 @@ impl Runner {
         core: &mut Core,
         ctx: &Ctx,
         reports: &mut mpsc::Receiver<Report>,
-        watchers: &mut JoinSet<()>,
+        watching: &mut Watching,
         submitters: &mut JoinSet<()>,
     ) -> Result<(), ServiceError> {
+        let mut live = self.checked.clone();
+        live.mark_unchanged();
         let mut housekeeping = interval(Duration::from_millis(200));
         housekeeping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -159,13 +183,19 @@ impl Runner {
             tokio::select! {
                 biased;
                 () = ctx.stopped() => return Ok(()),
-                Some(ended) = watchers.join_next() => {
+                Some(ended) = watching.tasks.join_next() => {
                     return Err(format!("a node's watcher ended: {ended:?}").into());
                 }
                 Some(ended) = submitters.join_next() => {
                     return Err(format!("a node's submitter ended: {ended:?}").into());
                 }
                 Some(report) = reports.recv() => core.report(report, ctx),
+                Ok(()) = live.changed() => {
+                    let checked = live.borrow_and_update().clone();
+                    core.pay_to(checked.parent.address.script_pubkey());
+                    self.watch(watching, &checked);
+                    tracing::info!("payout addresses and intervals as the settings have them now");
+                }
                 () = async {
                     match due {
                         Some(at) => sleep_until(at).await,
@@ -182,14 +212,26 @@ impl Runner {
         }
     }
 
+    /// Watches every node by these settings, in place of the watchers before.
+    fn watch(&self, watching: &mut Watching, checked: &Checked) {
+        watching.tasks = JoinSet::new();
+        for (at, (member, (client, poke))) in checked.members().zip(&watching.nodes).enumerate() {
+            let watcher = self.watcher(&checked.settings, member, client, &watching.reports, poke);
+            match at.checked_sub(1) {
+                None => watching.tasks.spawn(watch_parent(watcher)),
+                Some(seat) => watching.tasks.spawn(watch_auxiliary(seat, watcher)),
+            };
+        }
+    }
+
     fn watcher(
         &self,
+        settings: &SoloSettings,
         member: &Member,
         client: &NodeClient,
         reports: &mpsc::Sender<Report>,
         poke: &Arc<Notify>,
     ) -> Watcher {
-        let settings = &self.checked.settings;
         Watcher {
             member: member.clone(),
             client: client.clone(),

@@ -158,6 +158,25 @@ pub(crate) struct Checked {
     pub(crate) settings: SoloSettings,
 }
 
+impl Checked {
+    /// All nodes, the parent first.
+    pub(crate) fn members(&self) -> impl Iterator<Item = &Member> {
+        std::iter::once(&self.parent).chain(&self.auxiliaries)
+    }
+
+    /// Takes over what may change while nodes are mined on: addresses, by coin, and intervals.
+    pub(crate) fn follow(&mut self, new: &Self) {
+        for member in std::iter::once(&mut self.parent).chain(&mut self.auxiliaries) {
+            if let Some(new) = new.members().find(|new| new.node.coin == member.node.coin) {
+                member.address = new.address.clone();
+                member.node.address.clone_from(&new.node.address);
+            }
+        }
+        self.settings.tip_poll = new.settings.tip_poll;
+        self.settings.refresh = new.settings.refresh;
+    }
+}
+
 /// What is wrong with a setting.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum SettingsError {

@@ -12,7 +12,7 @@ use sl_gateway::{Gateway, GatewayStatus};
 use sl_hasher::{Hasher, HasherStatus};
 use sl_pow::Registry;
 use sl_simnode::NodeHandle;
-use sl_solo::{Solo, SoloPorts, SoloSettings, SoloStatus};
+use sl_solo::{Solo, SoloPorts, SoloSection, SoloSettings, SoloStatus};
 use sl_stratum::Password;
 use sl_supervise::{HealthTable, ServiceId, ServiceSpec, Supervisor};
 use sl_telemetry::HistogramSnapshot;
@@ -104,7 +104,7 @@ impl Parts {
             let id = SourceId::new(&format!("pool.{}", pool.url.host()));
             return self.upstream(id, &pool);
         }
-        if let Some(settings) = self.solo_settings()? {
+        if let Some(settings) = solo_settings(&self.settings.solo, &self.ports)? {
             return self.solo(settings);
         }
         if self.settings.mode == Mode::Production {
@@ -113,21 +113,6 @@ impl Parts {
         self.nodes()?;
         let settings = self.simulated_solo()?;
         self.solo(settings)
-    }
-
-    fn solo_settings(&self) -> Result<Option<SoloSettings>, AssembleError> {
-        let ports = &self.ports;
-        let resolved = self
-            .settings
-            .solo
-            .resolve(&|name| ports.variable(name), &|path| ports.read_secret(path));
-        let settings = resolved.map_err(|wrong| AssembleError::Secret { key: "solo", wrong })?;
-        if let Some(settings) = &settings {
-            for node in settings.auxiliaries.iter().chain([&settings.parent]) {
-                ports.masker.register(&node.password);
-            }
-        }
-        Ok(settings)
     }
 
     fn solo(&mut self, settings: SoloSettings) -> Result<Source, AssembleError> {
@@ -155,6 +140,14 @@ impl Parts {
             self.nodes.iter().map(|node| node_service(node.ticker())).collect();
         self.specs.push(solo.service.after_all(nodes).after("blocks"));
         self.solo = Some(solo.status);
+        let (live, ports) = (solo.live, self.ports.clone());
+        self.appliers.push(Applier::new("solo", move |settings| {
+            let wrong = |wrong: AssembleError| wrong.to_string();
+            match solo_settings(&settings.solo, &ports).map_err(wrong)? {
+                Some(settings) => live.apply(settings).map_err(|wrong| wrong.to_string()),
+                None => Ok(()),
+            }
+        }));
         self.tallies = Some(tallies);
         Ok(Source { handle: Arc::new(solo.source), service })
     }
@@ -347,4 +340,14 @@ impl Parts {
 
 fn node_service(coin: Ticker) -> ServiceId {
     format!("node.{}", coin.as_str().to_lowercase()).into()
+}
+
+/// The nodes of the settings, with their secrets in the clear and known to the masker.
+fn solo_settings(solo: &SoloSection, ports: &Ports) -> Result<Option<SoloSettings>, AssembleError> {
+    let resolved = solo.resolve(&|name| ports.variable(name), &|path| ports.read_secret(path));
+    let settings = resolved.map_err(|wrong| AssembleError::Secret { key: "solo", wrong })?;
+    for node in settings.iter().flat_map(|solo| solo.auxiliaries.iter().chain([&solo.parent])) {
+        ports.masker.register(&node.password);
+    }
+    Ok(settings)
 }

@@ -95,6 +95,11 @@ impl Core {
         ctx.degraded(why);
     }
 
+    /// From the next job on, the parent's rewards go there.
+    pub(super) fn pay_to(&mut self, script: Vec<u8>) {
+        self.payout.script = script;
+    }
+
     /// When [`Core::time_is_up`] is wanted.
     pub(super) fn due(&self) -> Option<Mono> {
         self.planner.due()

@@ -130,10 +130,21 @@ pub struct SettingsFound {
 pub struct PortFound {
     /// The address.
     pub address: SocketAddr,
-    /// Whether it is the gateway's.
-    pub gateway: bool,
+    /// Whose it is.
+    pub of: PortOf,
     /// Whether it can be had.
     pub state: PortState,
+}
+
+/// Who is to listen at an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PortOf {
+    /// A simulated node.
+    Node,
+    /// The gateway.
+    Gateway,
+    /// The control door.
+    Control,
 }
 
 /// Whether an address can be had.

@@ -128,27 +128,27 @@ pub const METRICS: &[Metric] = &[
     ),
     gauge(
         "silverlode_job_latency_seconds",
-        "From a job's birth to the last machine, by quantile since the start.",
-        &["quantile"],
+        "From a job's birth to the last machine, since the start: p50, p99, max.",
+        &["statistic"],
         |state| {
             state
                 .summary
                 .gateway
                 .as_ref()
-                .map_or_else(Vec::new, |gateway| quantiles(&gateway.job_latency))
+                .map_or_else(Vec::new, |gateway| statistics(&gateway.job_latency))
         },
     ),
     gauge(
         "silverlode_tip_latency_seconds",
-        "From a simulated node's new tip to the last machine, by quantile since the start.",
-        &["quantile"],
+        "From a simulated node's new tip to the last machine, since the start: p50, p99, max.",
+        &["statistic"],
         |state| {
             state
                 .summary
                 .gateway
                 .as_ref()
                 .and_then(|gateway| gateway.tip_latency.as_ref())
-                .map_or_else(Vec::new, quantiles)
+                .map_or_else(Vec::new, statistics)
         },
     ),
     gauge("silverlode_pool_connected", "1 if the pool above gives work, 0 if not.", &[], |state| {
@@ -246,10 +246,10 @@ fn by_chain(state: &State, value: impl Fn(&sl_view::Chain) -> Option<f64>) -> Sa
     chains.filter_map(|(ticker, chain)| Some((vec![ticker.clone()], value(chain)?))).collect()
 }
 
-fn quantiles(latency: &Latency) -> Samples {
-    [("0.5", latency.p50_ms), ("0.99", latency.p99_ms), ("1", latency.max_ms)]
+fn statistics(latency: &Latency) -> Samples {
+    [("p50", latency.p50_ms), ("p99", latency.p99_ms), ("max", latency.max_ms)]
         .into_iter()
-        .filter_map(|(quantile, millis)| Some((vec![quantile.to_owned()], millis? / 1000.0)))
+        .filter_map(|(name, millis)| Some((vec![name.to_owned()], millis? / 1000.0)))
         .collect()
 }
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 use sl_ports::folders::FolderKind;
 use sl_units::Wall;
 
-use super::{Check, NodeFound, Observed, PoolFound, PortFound, PortState, Verdict};
+use super::{Check, NodeFound, Observed, PoolFound, PortFound, PortOf, PortState, Verdict};
 
 /// Files and sockets that the program needs beside those of machines.
 const OWN_FILES: u64 = 200;
@@ -290,9 +290,10 @@ fn ports(seen: &Observed) -> Vec<Check> {
 
 fn in_the_way(port: &PortFound) -> Check {
     let address = port.address;
-    let elsewhere = match port.gateway {
-        true => "SILVERLODE__GATEWAY__LISTEN=127.0.0.1:3334 silverlode up",
-        false => "SILVERLODE__SIMULATION__RPC_PORT=19500 silverlode up",
+    let elsewhere = match port.of {
+        PortOf::Gateway => "SILVERLODE__GATEWAY__LISTEN=127.0.0.1:3334 silverlode up",
+        PortOf::Control => "SILVERLODE__CONTROL__LISTEN=127.0.0.1:8788 silverlode up",
+        PortOf::Node => "SILVERLODE__SIMULATION__RPC_PORT=19500 silverlode up",
     };
     let (found, cure) = match &port.state {
         PortState::Taken(Some(holder)) => (

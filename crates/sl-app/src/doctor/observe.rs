@@ -17,7 +17,8 @@ use sl_upstream::PoolSettings;
 use tokio::{net::TcpStream, time::timeout};
 
 use super::{
-    EngineFound, NodeAnswer, NodeFound, Observed, PoolFound, PortFound, PortState, SettingsFound,
+    EngineFound, NodeAnswer, NodeFound, Observed, PoolFound, PortFound, PortOf, PortState,
+    SettingsFound,
 };
 use crate::{Builder, Composition, Ports, Settings, ask, bench_engines};
 
@@ -49,13 +50,17 @@ pub async fn observe(examined: Examined<'_>) -> Observed {
     let (listens, unfit) = listens(settings, ports);
     let mut looked = Vec::new();
     for address in listens {
-        let gateway = address == settings.gateway.listen;
+        let of = match address {
+            address if address == settings.gateway.listen => PortOf::Gateway,
+            address if Some(address) == settings.control.listen => PortOf::Control,
+            _ => PortOf::Node,
+        };
         let state = match bind::listen(address).await {
             Ok(_) => PortState::Free,
             Err(BindError::InUse { holder, .. }) => PortState::Taken(holder),
             Err(wrong) => PortState::Refused(wrong.to_string()),
         };
-        looked.push(PortFound { address, gateway, state });
+        looked.push(PortFound { address, of, state });
     }
     let mut nodes = Vec::new();
     for node in settings.solo.parent.iter().chain(&settings.solo.auxiliaries) {

@@ -69,7 +69,12 @@ fn sound() -> Observed {
 
 fn port(number: u16, state: PortState) -> PortFound {
     let address = ([127, 0, 0, 1], number).into();
-    PortFound { address, gateway: number == 3333, state }
+    let of = match number {
+        3333 => PortOf::Gateway,
+        8787 => PortOf::Control,
+        _ => PortOf::Node,
+    };
+    PortFound { address, of, state }
 }
 
 fn held(number: u16, pid: u32) -> PortFound {

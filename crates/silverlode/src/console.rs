@@ -18,7 +18,8 @@ pub(crate) fn line(summary: &Summary) -> String {
         shares.accepted, shares.stale, shares.rejected
     ));
     if let Some(gateway) = &summary.gateway {
-        parts.push(format!("{} machines", gateway.connections));
+        let noun = if gateway.connections == 1 { "machine" } else { "machines" };
+        parts.push(format!("{} {noun}", gateway.connections));
     }
     if !summary.chains.is_empty() {
         let blocks: Vec<String> = summary

@@ -120,5 +120,12 @@ fn open(data: &Path) -> io::Result<UnixListener> {
         Err(wrong) if wrong.kind() != io::ErrorKind::NotFound => return Err(wrong),
         _ => {}
     }
-    UnixListener::bind(&path)
+    UnixListener::bind(&path).map_err(|wrong| match wrong.kind() {
+        io::ErrorKind::InvalidInput => {
+            let found = path.as_os_str().len();
+            let told = format!("the control door's path has {found} bytes, 107 are allowed: {}; hint: a shorter --data", path.display());
+            io::Error::new(io::ErrorKind::InvalidInput, told)
+        }
+        _ => wrong,
+    })
 }

@@ -98,7 +98,8 @@ pub(crate) mod tests {
     use std::sync::Arc;
 
     use bytes::Bytes;
-    use sl_pow::{Algorithm, EngineRow, HEADER_LEN, Prover, ScalarEngine, Vector};
+    use sl_pow::{Prover, ScalarEngine};
+    use sl_testkit::toy::Zero;
     use sl_units::{Bits, CoinAmount, Hash256, Mono, Target};
     use sl_work::{
         Ask, Claim, CoinbaseTemplate, Goal, HeaderTemplate, Job, JobId, NtimeRange, Outcome,
@@ -106,28 +107,6 @@ pub(crate) mod tests {
     };
 
     use super::*;
-
-    /// Every hash is zero, and meets whatever target there is.
-    #[derive(Clone, Copy)]
-    struct Zero;
-
-    static VECTORS: [Vector; 1] =
-        [Vector { name: "zeros", header: [0; HEADER_LEN], hash: Hash256::ZERO }];
-
-    impl Algorithm for Zero {
-        fn name(&self) -> &'static str {
-            "zero"
-        }
-        fn hash(&self, _: &[u8; HEADER_LEN]) -> Hash256 {
-            Hash256::ZERO
-        }
-        fn vectors(&self) -> &'static [Vector] {
-            &VECTORS
-        }
-        fn engines(&self) -> Vec<EngineRow> {
-            Vec::new()
-        }
-    }
 
     /// A share that meets whatever is wanted, and a chain's target if it is to.
     pub(crate) fn share(goal: bool) -> Proven {

@@ -6,10 +6,10 @@
 use std::borrow::Cow;
 
 use sl_chain::{
-    auxpow::{self, AuxRules, ChainIdLayout},
+    auxpow::{self, AuxRules},
     block::{Block, BlockFault},
     coinbase::{MAX_SCRIPT_LEN, push_height},
-    coins::{ChainId, CoinRow, History, Role, VersionLayout},
+    coins::{CoinRow, History, Role, VersionLayout},
     sha256d,
 };
 use sl_units::{Hash256, Target};
@@ -107,7 +107,7 @@ fn check_work(
         Ok(_) => return Err(Some(format!("bits {} are easier than the pow limit", header.bits))),
         Err(wrong) => return Err(Some(wrong.to_string())),
     };
-    let Some(rules) = aux_rules(row) else {
+    let Some(rules) = AuxRules::of(row) else {
         return if target.is_met_by(&pow(&header.to_bytes())) { Ok(()) } else { Err(None) };
     };
     match &block.auxpow {
@@ -262,21 +262,6 @@ fn check_extension_block(block: &Block, offer: &Offer) -> Result<(), Refused> {
         return refuse("mweb-amount-mismatch", Mark::Header);
     }
     Ok(())
-}
-
-/// What an auxiliary coin demands of a proof; `None` for a parent.
-pub(crate) fn aux_rules(row: &CoinRow) -> Option<AuxRules> {
-    let layout = match row.version_layout {
-        VersionLayout::Plain => return None,
-        VersionLayout::Dogecoin => ChainIdLayout::Upper16,
-        VersionLayout::FiveBit => ChainIdLayout::FiveBitsIfFlagged,
-    };
-    Some(AuxRules {
-        chain_id: row.chain_id.map(ChainId::get)?,
-        layout,
-        strict: row.strict_chain_id,
-        magic_required: row.magic_required,
-    })
 }
 
 /// Versions from before AuxPoW, which carry no chain id (`CPureBlockHeader::IsLegacy`).

@@ -11,7 +11,7 @@ use sl_chain::{
     block::{Block, BlockFault},
     codec::{DecodeError, put_compact_size},
     coinbase::{CoinbaseParts, CoinbasePlan, ScriptLength, with_witness},
-    coins::{CoinRow, Ticker, VersionLayout},
+    coins::{CoinRow, Ticker},
     merkle,
 };
 use sl_noderpc::{AuxCall, AuxTemplate, BlockTemplate};
@@ -330,11 +330,14 @@ impl Blueprint {
 /// What an auxiliary chain's nodes demand, by its row and the id that its node gave.
 #[must_use]
 pub fn rules(row: &CoinRow, chain_id: u32) -> AuxRules {
-    let layout = match row.version_layout {
-        VersionLayout::FiveBit => ChainIdLayout::FiveBitsIfFlagged,
-        VersionLayout::Dogecoin | VersionLayout::Plain => ChainIdLayout::Upper16,
-    };
-    AuxRules { chain_id, layout, strict: row.strict_chain_id, magic_required: row.magic_required }
+    let of_row = AuxRules::of(row).unwrap_or(AuxRules {
+        chain_id,
+        layout: ChainIdLayout::Upper16,
+        strict: row.strict_chain_id,
+        magic_required: row.magic_required,
+    });
+    // What the node says wins over the table: a chain may change its id.
+    AuxRules { chain_id, ..of_row }
 }
 
 fn goals(parent_row: &'static CoinRow, parent: &BlockTemplate, aux: &[AuxWork]) -> Vec<Goal> {

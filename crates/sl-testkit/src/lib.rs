@@ -29,6 +29,7 @@ pub mod contract;
 mod http;
 pub mod litecoind;
 pub mod peer;
+pub mod toy;
 
 use std::path::{Path, PathBuf};
 

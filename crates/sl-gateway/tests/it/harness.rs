@@ -6,9 +6,10 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use sl_gateway::{Gateway, GatewaySettings, GatewayStatus};
 use sl_ports::{Clock, Randomness};
-use sl_pow::{Algorithm, EngineRow, HEADER_LEN, Registry, ScalarEngine, Vector};
+use sl_pow::Registry;
 use sl_scrypt::Scrypt;
 use sl_supervise::{HealthTable, Outcome, RestartPolicy, ServiceSpec, Supervisor};
+use sl_testkit::toy::Tail;
 use sl_units::{Bits, CoinAmount, Hash256, ShareDifficulty, Target};
 use sl_work::{
     CoinbaseTemplate, Goal, HeaderTemplate, Job, JobId, Leased, NtimeRange, Pending, SourceEnd,
@@ -29,34 +30,6 @@ use tokio_util::sync::CancellationToken;
 /// Waits for what must come, under a guard that only a hanging test meets.
 pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
     timeout(Duration::from_secs(60), what).await.expect("it comes")
-}
-
-/// The last 32 bytes of the header, so that the nonce alone says how good a hash is: nonce *n* has
-/// difficulty 65,535 / *n*, and a test can send a share of any difficulty.
-#[derive(Clone, Copy)]
-struct Tail;
-
-static VECTORS: [Vector; 1] =
-    [Vector { name: "zeros", header: [0; HEADER_LEN], hash: Hash256::ZERO }];
-
-impl Algorithm for Tail {
-    fn name(&self) -> &'static str {
-        "tail"
-    }
-    fn hash(&self, header: &[u8; HEADER_LEN]) -> Hash256 {
-        Hash256::from_bytes(*header.last_chunk().expect("80 is more than 32"))
-    }
-    fn vectors(&self) -> &'static [Vector] {
-        &VECTORS
-    }
-    fn engines(&self) -> Vec<EngineRow> {
-        vec![EngineRow {
-            name: "scalar",
-            lanes: 1,
-            available: || true,
-            make: Arc::new(|| Box::new(ScalarEngine::new(Tail))),
-        }]
-    }
 }
 
 pub(crate) fn difficulty(value: f64) -> ShareDifficulty {

@@ -5,8 +5,9 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use bytes::Bytes;
 use sl_hasher::{Hasher, HasherSettings, HasherStatus};
 use sl_ports::Clock;
-use sl_pow::{Algorithm, EngineRow, HEADER_LEN, Registry, ScalarEngine, Vector};
+use sl_pow::Registry;
 use sl_supervise::{HealthTable, ServiceHealth, ServiceSpec, State, Supervisor};
+use sl_testkit::toy::Zero;
 use sl_units::{Bits, Hash256, Mono, Target};
 use sl_work::{
     CoinbaseTemplate, HeaderTemplate, Job, JobId, Leased, NtimeRange, Outcome, SourceEnd, SourceId,
@@ -18,29 +19,6 @@ use tokio_util::sync::CancellationToken;
 /// Waits for what must come, under a guard that only a hanging test meets.
 async fn soon<T>(what: impl Future<Output = T>) -> T {
     timeout(Duration::from_secs(60), what).await.expect("it comes")
-}
-
-/// A hash that costs nothing and meets every target; its nonces are shares.
-#[derive(Clone, Copy)]
-struct Zero;
-
-static VECTORS: [Vector; 1] =
-    [Vector { name: "zeros", header: [0; HEADER_LEN], hash: Hash256::ZERO }];
-
-impl Algorithm for Zero {
-    fn name(&self) -> &'static str {
-        "zero"
-    }
-    fn hash(&self, _: &[u8; HEADER_LEN]) -> Hash256 {
-        Hash256::ZERO
-    }
-    fn vectors(&self) -> &'static [Vector] {
-        &VECTORS
-    }
-    fn engines(&self) -> Vec<EngineRow> {
-        let make = || Box::new(ScalarEngine::new(Zero)) as Box<dyn sl_pow::Engine>;
-        vec![EngineRow { name: "scalar", lanes: 1, available: || true, make: Arc::new(make) }]
-    }
 }
 
 fn job(sequence: u64, free: usize) -> Work {

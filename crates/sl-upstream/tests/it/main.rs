@@ -5,10 +5,11 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use sl_ports::{Clock, Randomness};
-use sl_pow::{Algorithm, EngineRow, HEADER_LEN, Prover, ScalarEngine, Vector};
+use sl_pow::{Prover, ScalarEngine};
 use sl_stratum::Password;
 use sl_supervise::{ServiceSpec, Supervisor};
-use sl_units::{Hash256, Target};
+use sl_testkit::toy::Zero;
+use sl_units::Target;
 use sl_upstream::{Pool, PoolState, PoolStatus, Upstream};
 use sl_work::{Ask, Claim, Job, Lease, Outcome, Proven, SourceId, Unfit, Work, WorkSource, verify};
 use tokio::{
@@ -138,28 +139,6 @@ async fn job(lease: &mut Lease) -> Arc<Job> {
     let work =
         soon(lease.work.wait_for(|work| work.job().is_some())).await.expect("the source lives");
     work.job().cloned().expect("waited for")
-}
-
-/// Whatever the target, this algorithm's hash meets it: the test is about the way, not the work.
-#[derive(Clone, Copy)]
-struct Zero;
-
-static VECTORS: [Vector; 1] =
-    [Vector { name: "zeros", header: [0; HEADER_LEN], hash: Hash256::ZERO }];
-
-impl Algorithm for Zero {
-    fn name(&self) -> &'static str {
-        "zero"
-    }
-    fn hash(&self, _: &[u8; HEADER_LEN]) -> Hash256 {
-        Hash256::ZERO
-    }
-    fn vectors(&self) -> &'static [Vector] {
-        &VECTORS
-    }
-    fn engines(&self) -> Vec<EngineRow> {
-        Vec::new()
-    }
 }
 
 fn share(job: &Arc<Job>, extranonce: [u8; 2], nonce: u32) -> Proven {

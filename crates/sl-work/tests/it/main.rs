@@ -5,39 +5,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use proptest::prelude::*;
 use sl_chain::coins::by_ticker;
-use sl_pow::{Algorithm, EngineRow, HEADER_LEN, Prover, ScalarEngine, Vector};
+use sl_pow::{Prover, ScalarEngine};
+use sl_testkit::toy::Tail;
 use sl_units::{Bits, CoinAmount, Hash256, Mono, Target};
 use sl_work::{
     Ask, Claim, CoinbaseTemplate, Fault, Goal, HeaderTemplate, Job, JobId, NtimeRange, Outcome,
     Proven, RefusedWhy, SourceId, SourceState, Unfit, Work, WorkSource, source, verify,
 };
-
-/// The header's tail as its hash: whatever the nonce is, so is the hash.
-#[derive(Clone, Copy)]
-struct Tail;
-
-static VECTORS: [Vector; 1] =
-    [Vector { name: "zeros", header: [0; HEADER_LEN], hash: Hash256::ZERO }];
-
-impl Algorithm for Tail {
-    fn name(&self) -> &'static str {
-        "tail"
-    }
-    fn hash(&self, header: &[u8; HEADER_LEN]) -> Hash256 {
-        Hash256::from_bytes(*header.last_chunk().expect("80 is more than 32"))
-    }
-    fn vectors(&self) -> &'static [Vector] {
-        &VECTORS
-    }
-    fn engines(&self) -> Vec<EngineRow> {
-        vec![EngineRow {
-            name: "scalar",
-            lanes: 1,
-            available: || true,
-            make: Arc::new(|| Box::new(ScalarEngine::new(Tail))),
-        }]
-    }
-}
 
 fn prover() -> Prover {
     Prover::new(Box::new(ScalarEngine::new(Tail)), &Tail).expect("it is its own reference")

@@ -78,8 +78,8 @@ sl_config::settings! {
     pub struct SimulationSettings {
         /// How many times faster the chains' clock runs than the wall clock.
         restart time_factor: f64 = 25 in 0.01..=100000,
-        /// The chains that are simulated, LTC among them; none means all of the coin table.
-        restart coins: Option<Vec<CoinName>>,
+        /// The chains that are simulated, LTC among them; an empty list means all of the coin table.
+        restart coins: Vec<CoinName> = "",
         /// Hash rate that the first blocks are made for; none measures this machine's at the start.
         restart engine_rate: Option<Rate>,
         /// Least expected hashes of a block, the pow limit of every simulated chain.
@@ -99,7 +99,10 @@ impl SimulationSettings {
     /// The chains that are simulated, in the order of their ports.
     #[must_use]
     pub fn chains(&self) -> Vec<Ticker> {
-        self.coins.clone().unwrap_or_else(|| coins::all().iter().map(|row| row.ticker).collect())
+        match self.coins.as_slice() {
+            [] => coins::all().iter().map(|row| row.ticker).collect(),
+            named => named.to_vec(),
+        }
     }
 }
 

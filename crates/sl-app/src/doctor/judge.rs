@@ -129,11 +129,13 @@ fn open_files(seen: &Observed) -> Check {
         words(limit.hard),
         seen.max_connections
     );
-    let soft = limit.soft.unwrap_or(u64::MAX);
-    if soft >= need {
+    // A program that starts raises its soft limit to the hard one by itself.
+    let in_force = if seen.running.is_some() { limit.soft } else { limit.hard };
+    let limited = in_force.unwrap_or(u64::MAX);
+    if limited >= need {
         return ok(ID, found);
     }
-    let verdict = if soft < FEWEST_FILES { Verdict::Bad } else { Verdict::Warn };
+    let verdict = if limited < FEWEST_FILES { Verdict::Bad } else { Verdict::Warn };
     let cure = if limit.hard.unwrap_or(u64::MAX) >= need {
         format!(
             "ulimit -Sn {need}   (in the shell that starts it; in a systemd unit: LimitNOFILE={need})"
@@ -142,7 +144,7 @@ fn open_files(seen: &Observed) -> Check {
         format!(
             "echo \"$USER hard nofile {need}\" | sudo tee /etc/security/limits.d/silverlode.conf, log in again, then: ulimit -Sn {need}   \
              (in a systemd unit: LimitNOFILE={need}; or serve fewer: gateway.max_connections: {})",
-            soft.saturating_sub(OWN_FILES).max(1)
+            limited.saturating_sub(OWN_FILES).max(1)
         )
     };
     check(ID, verdict, found, Some(cure))

@@ -155,13 +155,6 @@ const CASES: &[Case] = &[
         "ps -eo",
     ),
     (
-        |seen| seen.open_files = Some(OpenFiles { soft: Some(1024), hard: Some(524_288) }),
-        "open-files",
-        Verdict::Warn,
-        "1024 of this shell (hard limit 524288)",
-        "ulimit -Sn 10200",
-    ),
-    (
         |seen| seen.open_files = Some(OpenFiles { soft: Some(1024), hard: Some(4096) }),
         "open-files",
         Verdict::Warn,
@@ -169,7 +162,7 @@ const CASES: &[Case] = &[
         "limits.d/silverlode.conf",
     ),
     (
-        |seen| seen.open_files = Some(OpenFiles { soft: Some(64), hard: None }),
+        |seen| seen.open_files = Some(OpenFiles { soft: Some(64), hard: Some(64) }),
         "open-files",
         Verdict::Bad,
         "64",

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sl_ports::{Clock, process};
 use sl_pow::{
-    BadAlgorithm, Prover, Registry,
+    BadAlgorithm, Registry,
     bench::{BenchPlan, measure},
 };
 use sl_scrypt::{Scrypt, ScryptFamily, ScryptJaneFamily};
@@ -129,7 +129,7 @@ pub fn bench_algorithm(
         };
         if figures.available {
             let provers: Result<Vec<_>, _> =
-                (0..threads).map(|_| Prover::new((row.make)(), algorithm.as_ref())).collect();
+                (0..threads).map(|_| row.prover(algorithm.as_ref())).collect();
             match (provers, plan) {
                 (Err(failed), _) => {
                     figures.verified = Some(false);

@@ -1,8 +1,9 @@
 use std::{fmt, sync::Arc};
 
 use sl_units::{Hash256, Target};
+use thiserror::Error;
 
-use crate::{Algorithm, HEADER_LEN, with_nonce};
+use crate::{Algorithm, HEADER_LEN, Prover, SelfTestFailed, with_nonce};
 
 /// A raw engine of one algorithm: several lanes hashed side by side.
 ///
@@ -52,12 +53,59 @@ pub struct EngineRow {
     pub lanes: usize,
     /// Whether this machine has what the engine needs.
     pub available: fn() -> bool,
-    /// Makes one, with its memory. To be called only where `available` says yes.
+    /// Makes one, with its memory.
     pub make: MakeEngine,
 }
 
-/// Makes an engine of one row, as often as there are threads.
-pub type MakeEngine = Arc<dyn Fn() -> Box<dyn Engine> + Send + Sync>;
+/// Makes an engine of one row, as often as there are threads, or says why there is none.
+pub type MakeEngine = Arc<dyn Fn() -> Result<Box<dyn Engine>, NotMade> + Send + Sync>;
+
+impl EngineRow {
+    /// Makes the engine and tests it against the algorithm it is a row of.
+    ///
+    /// # Errors
+    /// When it cannot be made, or answers wrong.
+    pub fn prover(&self, algorithm: &dyn Algorithm) -> Result<Prover, EngineFault> {
+        Ok(Prover::new((self.make)()?, algorithm)?)
+    }
+}
+
+/// Why an engine was not made.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum NotMade {
+    /// Its memory cannot be had.
+    #[error(
+        "engine {engine} needs {bytes} bytes of memory, which cannot be had ({cause}); use fewer \
+         threads or an engine with fewer lanes"
+    )]
+    NoMemory {
+        /// The engine.
+        engine: &'static str,
+        /// Bytes asked for.
+        bytes: usize,
+        /// What the operating system answered.
+        cause: String,
+    },
+    /// This machine lacks what it needs.
+    #[error("engine {engine} cannot run here: {cause}")]
+    Unavailable {
+        /// The engine.
+        engine: &'static str,
+        /// What is missing.
+        cause: String,
+    },
+}
+
+/// Why an engine is not used.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum EngineFault {
+    /// There is none.
+    #[error(transparent)]
+    NotMade(#[from] NotMade),
+    /// It answers wrong.
+    #[error(transparent)]
+    Wrong(#[from] SelfTestFailed),
+}
 
 impl fmt::Debug for EngineRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -39,7 +39,7 @@
 //!             name: "scalar",
 //!             lanes: 1,
 //!             available: || true,
-//!             make: Arc::new(|| Box::new(ScalarEngine::new(Tail))),
+//!             make: Arc::new(|| Ok(Box::new(ScalarEngine::new(Tail)))),
 //!         }]
 //!     }
 //! }
@@ -63,7 +63,7 @@ mod selftest;
 pub use algorithm::{
     Algorithm, HEADER_LEN, NONCE_OFFSET, TIME_OFFSET, Vector, nonce_of, time_of, with_nonce,
 };
-pub use engine::{Engine, EngineRow, Hit, MakeEngine, ScalarEngine};
+pub use engine::{Engine, EngineFault, EngineRow, Hit, MakeEngine, NotMade, ScalarEngine};
 pub use family::{AlgorithmFamily, BadAlgorithm, BadParameter, Parameter, Refused};
 pub use prover::{Hashed, Prover};
 pub use registry::{Failures, NameTaken, Names, NoProver, Registry};

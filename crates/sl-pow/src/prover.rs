@@ -2,7 +2,9 @@ use std::fmt;
 
 use sl_units::{Hash256, Target};
 
-use crate::{Algorithm, Engine, HEADER_LEN, Hit, SelfTestFailed, nonce_of, selftest, with_nonce};
+use crate::{
+    Algorithm, Engine, EngineFault, HEADER_LEN, Hit, SelfTestFailed, nonce_of, selftest, with_nonce,
+};
 
 /// An engine that has passed its self-test: the only thing that may mine or judge a share.
 ///
@@ -10,7 +12,7 @@ use crate::{Algorithm, Engine, HEADER_LEN, Hit, SelfTestFailed, nonce_of, selfte
 pub struct Prover {
     engine: Box<dyn Engine>,
     algorithm: String,
-    passed_over: Vec<SelfTestFailed>,
+    passed_over: Vec<EngineFault>,
     hits: Vec<Hit>,
     hashes: Vec<Hash256>,
 }
@@ -113,14 +115,14 @@ impl Prover {
         self.engine.lanes()
     }
 
-    /// The wider engines that failed their self-test before this one was chosen by
+    /// The wider engines that were not made or failed their self-test before this one was chosen by
     /// [`Registry::best`](crate::Registry::best). Not empty means: tell the operator.
     #[must_use]
-    pub fn passed_over(&self) -> &[SelfTestFailed] {
+    pub fn passed_over(&self) -> &[EngineFault] {
         &self.passed_over
     }
 
-    pub(crate) fn after(mut self, failed: Vec<SelfTestFailed>) -> Self {
+    pub(crate) fn after(mut self, failed: Vec<EngineFault>) -> Self {
         self.passed_over = failed;
         self
     }

@@ -3,7 +3,7 @@ use std::{cmp::Reverse, fmt, sync::Arc};
 use thiserror::Error;
 
 use crate::{
-    Algorithm, AlgorithmFamily, BadAlgorithm, EngineRow, Prover, SelfTestFailed,
+    Algorithm, AlgorithmFamily, BadAlgorithm, EngineFault, EngineRow, Prover,
     family::{self, cut},
 };
 
@@ -117,7 +117,7 @@ impl Registry {
         rows.sort_by_key(|row| Reverse(row.lanes));
         let mut failed = Vec::new();
         for row in rows {
-            match Prover::new((row.make)(), algorithm.as_ref()) {
+            match row.prover(algorithm.as_ref()) {
                 Ok(prover) => return Ok(prover.after(failed)),
                 Err(failure) => failed.push(failure),
             }
@@ -128,7 +128,8 @@ impl Registry {
     /// The engine of this name, for an operator who wants that one and no other.
     ///
     /// # Errors
-    /// When a name is unknown, this machine cannot run the engine, or it fails its self-test.
+    /// When a name is unknown, this machine cannot run the engine or has no memory for it, or it
+    /// fails its self-test.
     pub fn named(&self, name: &str, engine: &str) -> Result<Prover, NoProver> {
         let algorithm = self.resolve(name)?;
         let rows = algorithm.engines();
@@ -140,7 +141,7 @@ impl Registry {
                 allowed: Names(rows.iter().filter(usable).map(|row| row.name.to_owned()).collect()),
             }
         })?;
-        Ok(Prover::new((row.make)(), algorithm.as_ref())?)
+        Ok(row.prover(algorithm.as_ref())?)
     }
 }
 
@@ -173,9 +174,9 @@ pub enum NoProver {
         /// The names of the engines that this machine can run.
         allowed: Names,
     },
-    /// The engine that was asked for failed.
+    /// The engine that was asked for cannot be made, or failed its self-test.
     #[error(transparent)]
-    Failed(#[from] SelfTestFailed),
+    Failed(#[from] EngineFault),
     /// Every engine failed, or none is available.
     #[error("no engine of {algorithm} is right on this machine: {failed}")]
     NoneLeft {
@@ -196,9 +197,9 @@ impl fmt::Display for Names {
     }
 }
 
-/// Failed self-tests, printed one after the other.
+/// What is wrong with engines, printed one after the other.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Failures(pub Vec<SelfTestFailed>);
+pub struct Failures(pub Vec<EngineFault>);
 
 impl fmt::Display for Failures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -12,6 +12,9 @@ const REFERENCE_LANES: usize = 64;
 /// Lanes in which a single hit must be found and a near miss must not, spread evenly.
 const HIT_LANES: usize = 16;
 
+/// Batches shorter than the engine is wide: all lengths on a CPU.
+const SHORT_BATCHES: usize = 16;
+
 /// An engine gave a wrong answer: it must not mine.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 #[error("{0}")]
@@ -79,6 +82,7 @@ pub(crate) fn check(
     let test = SelfTest { algorithm, name: engine.name(), lanes: engine.lanes().max(1) };
     let vectors = algorithm.vectors();
     test.vectors_in_every_lane(engine, vectors)?;
+    test.short_batches(engine, vectors)?;
     if let Some(vector) = vectors.first() {
         // A full group and a lane more, over the end of the nonces.
         let first = 0u32.wrapping_sub(test.lanes as u32 / 2).wrapping_sub(1);
@@ -112,6 +116,24 @@ impl SelfTest<'_> {
             out.fill(Hash256::ZERO);
             engine.batch(&headers, &mut out);
             for (lane, (vector, found)) in turned.iter().zip(&out).enumerate() {
+                self.same(Door::Batch, lane, vector.name, Some(*found), Some(vector.hash))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Batches that do not fill the lanes, for which an engine may have other cores.
+    fn short_batches(
+        &self,
+        engine: &mut dyn Engine,
+        vectors: &[Vector],
+    ) -> Result<(), SelfTestFailed> {
+        for length in spread(self.lanes, SHORT_BATCHES).filter(|length| *length > 0) {
+            let taken: Vec<&Vector> = vectors.iter().cycle().take(length).collect();
+            let headers: Vec<[u8; HEADER_LEN]> = taken.iter().map(|v| v.header).collect();
+            let mut out = vec![Hash256::ZERO; headers.len()];
+            engine.batch(&headers, &mut out);
+            for (lane, (vector, found)) in taken.iter().zip(&out).enumerate() {
                 self.same(Door::Batch, lane, vector.name, Some(*found), Some(vector.hash))?;
             }
         }

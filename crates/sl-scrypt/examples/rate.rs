@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         if !(row.available)() {
             println!("{:12} not on this CPU", row.name);
         } else if wanted.is_empty() || wanted.iter().any(|name| name == row.name) {
-            provers.push((Prover::new((row.make)(), algorithm.as_ref())?, Vec::new()));
+            provers.push((row.prover(algorithm.as_ref())?, Vec::new()));
         }
     }
     let start = Instant::now();

@@ -263,7 +263,7 @@ impl Rows for Cost {
             make: Arc::new(move || {
                 let cpu = K::detect().expect("an engine is only made where it is available");
                 let (wide, single) = (Station::new(cpu, n), Station::new((), n));
-                Box::new(KernelEngine::<K> { wide, single })
+                Ok(Box::new(KernelEngine::<K> { wide, single }))
             }),
         }
     }

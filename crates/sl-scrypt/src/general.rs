@@ -93,7 +93,7 @@ impl Algorithm for ScryptN {
             name: "reference",
             lanes: 1,
             available: || true,
-            make: Arc::new(move || Box::new(ScalarEngine::new(algorithm.clone()))),
+            make: Arc::new(move || Ok(Box::new(ScalarEngine::new(algorithm.clone())))),
         }]
     }
 }

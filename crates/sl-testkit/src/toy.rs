@@ -58,6 +58,6 @@ fn scalar(algorithm: impl Algorithm + Copy + 'static) -> EngineRow {
         name: "scalar",
         lanes: 1,
         available: || true,
-        make: Arc::new(move || Box::new(ScalarEngine::new(algorithm))),
+        make: Arc::new(move || Ok(Box::new(ScalarEngine::new(algorithm)))),
     }
 }

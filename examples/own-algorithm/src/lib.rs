@@ -52,7 +52,7 @@ impl Algorithm for Sha256d {
             name: "scalar",
             lanes: 1,
             available: || true,
-            make: Arc::new(|| Box::new(ScalarEngine::new(Sha256d))),
+            make: Arc::new(|| Ok(Box::new(ScalarEngine::new(Sha256d)))),
         }]
     }
 }
@@ -120,7 +120,7 @@ impl Algorithm for Sha256N {
             name: "scalar",
             lanes: 1,
             available: || true,
-            make: Arc::new(move || Box::new(ScalarEngine::new(algorithm.clone()))),
+            make: Arc::new(move || Ok(Box::new(ScalarEngine::new(algorithm.clone())))),
         }]
     }
 }

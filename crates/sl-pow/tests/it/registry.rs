@@ -1,6 +1,9 @@
 use std::sync::Arc;
 
-use sl_pow::{Algorithm, AlgorithmFamily, EngineRow, NoProver, Parameter, Refused, Registry};
+use sl_pow::{
+    Algorithm, AlgorithmFamily, EngineFault, EngineRow, NoProver, NotMade, Parameter, Refused,
+    Registry,
+};
 
 use crate::toy::{Fault, Toy, ToyEngine};
 
@@ -11,7 +14,9 @@ macro_rules! row {
             name: $name,
             lanes: $lanes,
             available: || $available,
-            make: Arc::new(|| Box::new(ToyEngine { name: $name, lanes: $lanes, fault: $fault })),
+            make: Arc::new(|| {
+                Ok(Box::new(ToyEngine { name: $name, lanes: $lanes, fault: $fault }))
+            }),
         }
     };
 }
@@ -47,11 +52,41 @@ fn a_wrong_engine_is_passed_over_and_told() {
     });
     let prover = registry.best("toy").expect("one is right");
     assert_eq!(prover.name(), "narrow");
-    let told: Vec<_> = prover.passed_over().iter().map(|f| (f.0.engine, f.0.lane)).collect();
+    let told: Vec<_> = prover.passed_over().iter().filter_map(lane_that_is_wrong).collect();
     assert_eq!(told, [("wider", 3), ("wide", 7)]);
 
     assert_eq!(registry.named("toy", "narrow").expect("right").name(), "narrow");
     assert!(matches!(registry.named("toy", "wide"), Err(NoProver::Failed(_))));
+}
+
+fn lane_that_is_wrong(fault: &EngineFault) -> Option<(&'static str, usize)> {
+    match fault {
+        EngineFault::Wrong(wrong) => Some((wrong.0.engine, wrong.0.lane)),
+        EngineFault::NotMade(_) => None,
+    }
+}
+
+#[test]
+fn an_engine_without_memory_is_passed_over_and_told() {
+    let greedy = || NotMade::NoMemory { engine: "greedy", bytes: 99, cause: "none left".into() };
+    let registry = registry(|| {
+        let mut rows = vec![row!("narrow", 1, Fault::None, available: true)];
+        let make = Arc::new(|| {
+            Err(NotMade::NoMemory { engine: "greedy", bytes: 99, cause: "none left".into() })
+        });
+        rows.push(EngineRow { name: "greedy", lanes: 8, available: || true, make });
+        rows
+    });
+    let prover = registry.best("toy").expect("one is right");
+    assert_eq!(prover.name(), "narrow");
+    assert_eq!(prover.passed_over(), [EngineFault::NotMade(greedy())]);
+    let found = registry.named("toy", "greedy").expect_err("no memory");
+    assert_eq!(found, NoProver::Failed(EngineFault::NotMade(greedy())));
+    assert_eq!(
+        found.to_string(),
+        "engine greedy needs 99 bytes of memory, which cannot be had (none left); use fewer \
+         threads or an engine with fewer lanes"
+    );
 }
 
 #[test]

@@ -26,7 +26,7 @@ impl Rows for Jane {
                 let (wide, single) = (Station::new(cpu), Station::new(()));
                 let headers = vec![[0; HEADER_LEN]; K::LANES];
                 let hashes = vec![NO_HASH; K::LANES];
-                Box::new(JaneEngine::<K> { schedule, wide, single, headers, hashes })
+                Ok(Box::new(JaneEngine::<K> { schedule, wide, single, headers, hashes }))
             }),
         }
     }

@@ -38,7 +38,7 @@ fn scan_and_batch_allocate_nothing() {
         if !(row.available)() {
             continue;
         }
-        let mut engine = (row.make)();
+        let mut engine = (row.make)().expect("memory");
         let count = 2 * engine.lanes() + 1;
         let headers = vec![[5; 80]; count];
         let mut hashes = vec![Hash256::ZERO; count];

@@ -1,5 +1,5 @@
 use proptest::prelude::*;
-use sl_pow::{Algorithm, Engine, Hit, Prover, Registry, with_nonce};
+use sl_pow::{Algorithm, Engine, Hit, Registry, with_nonce};
 use sl_scrypt::{Scrypt, candidates};
 use sl_units::{Hash256, Target};
 
@@ -10,7 +10,7 @@ fn for_each_engine(mut test: impl FnMut(&mut dyn Engine)) {
     let mut names = Vec::new();
     for row in Scrypt.engines().into_iter().chain(candidates()) {
         if (row.available)() {
-            let mut engine = (row.make)();
+            let mut engine = (row.make)().expect("memory");
             assert_eq!((engine.name(), engine.lanes()), (row.name, row.lanes));
             test(engine.as_mut());
             names.push(row.name);
@@ -59,7 +59,7 @@ fn every_available_engine_passes_its_self_test() {
     registry.register(Scrypt).expect("a new name");
     for row in Scrypt.engines().into_iter().chain(candidates()) {
         if (row.available)() {
-            let prover = Prover::new((row.make)(), &Scrypt).expect("right");
+            let prover = row.prover(&Scrypt).expect("right");
             assert_eq!((prover.name(), prover.lanes()), (row.name, row.lanes));
         }
     }
@@ -125,7 +125,7 @@ fn batch_and_scan_do_not_disturb_each_other() {
 #[test]
 fn a_prover_joins_header_and_hash() {
     let engine = Scrypt.engines().remove(0);
-    let mut prover = Prover::new((engine.make)(), &Scrypt).expect("right");
+    let mut prover = engine.prover(&Scrypt).expect("right");
     let hashed = prover.hash(&header(8));
     assert_eq!((*hashed.header(), hashed.hash()), (header(8), Scrypt.hash(&header(8))));
 }

@@ -1,5 +1,5 @@
 use proptest::prelude::*;
-use sl_pow::{Algorithm, Prover, Registry};
+use sl_pow::{Algorithm, Registry};
 use sl_scrypt::{Params, Scrypt, ScryptFamily, ScryptN};
 use sl_units::Hash256;
 
@@ -18,7 +18,7 @@ fn recorded_parameters_agree_with_openssl() {
         assert_eq!(algorithm.hash(&vectors[0].header), vectors[0].hash, "{}", algorithm.name());
         for row in algorithm.engines().into_iter().filter(|row| (row.available)()) {
             let mut found = [Hash256::ZERO; 2];
-            (row.make)().batch(&[vectors[0].header; 2], &mut found);
+            (row.make)().expect("memory").batch(&[vectors[0].header; 2], &mut found);
             assert_eq!(found, [vectors[0].hash; 2], "{} by {}", algorithm.name(), row.name);
         }
     }
@@ -29,7 +29,7 @@ fn every_engine_of_any_cost_passes_its_self_test() {
     for (n, r, p) in [(2, 1, 1), (16, 1, 1), (512, 1, 1), (2048, 1, 1), (8, 2, 3)] {
         let algorithm = scrypt_n(n, r, p);
         for row in algorithm.engines().into_iter().filter(|row| (row.available)()) {
-            Prover::new((row.make)(), &algorithm).expect("right");
+            row.prover(&algorithm).expect("right");
         }
     }
 }
@@ -121,7 +121,7 @@ proptest! {
         }).collect();
         for row in algorithm.engines().into_iter().filter(|row| (row.available)()) {
             let mut found = vec![Hash256::ZERO; length];
-            (row.make)().batch(&headers, &mut found);
+            (row.make)().expect("memory").batch(&headers, &mut found);
             prop_assert_eq!(&found, &expect, "{}", row.name);
         }
     }

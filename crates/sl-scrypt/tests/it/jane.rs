@@ -1,4 +1,4 @@
-use sl_pow::{Algorithm, AlgorithmFamily, Engine, Prover, Registry, TIME_OFFSET, with_nonce};
+use sl_pow::{Algorithm, AlgorithmFamily, Engine, Registry, TIME_OFFSET, with_nonce};
 use sl_scrypt::{Params, Schedule, ScryptJane, ScryptJaneFamily, scrypt_jane};
 use sl_units::{Bits, Hash256, Target};
 
@@ -38,7 +38,7 @@ fn with_time(time: u32, nonce: u32) -> [u8; 80] {
 fn for_each_engine(algorithm: &ScryptJane, mut test: impl FnMut(&mut dyn Engine)) {
     for row in algorithm.engines().into_iter().chain(algorithm.candidates()) {
         if (row.available)() {
-            let mut engine = (row.make)();
+            let mut engine = (row.make)().expect("memory");
             assert_eq!((engine.name(), engine.lanes()), (row.name, row.lanes));
             test(engine.as_mut());
         }
@@ -90,7 +90,7 @@ fn every_available_engine_passes_its_self_test() {
         assert_eq!(algorithm.vectors().len(), 2);
         for row in algorithm.engines().into_iter().chain(algorithm.candidates()) {
             if (row.available)() {
-                Prover::new((row.make)(), &algorithm).expect("right");
+                row.prover(&algorithm).expect("right");
             }
         }
     }

@@ -32,7 +32,7 @@ fn every_engine_hashes_as_the_networks_did() {
     for row in Scrypt.engines().into_iter().chain(candidates()) {
         if (row.available)() {
             let mut found = vec![Hash256::ZERO; headers.len()];
-            (row.make)().batch(&headers, &mut found);
+            (row.make)().expect("memory").batch(&headers, &mut found);
             assert_eq!(found, hashes, "{}", row.name);
         }
     }

@@ -1,5 +1,5 @@
-//! The outside world as parameters: clock, randomness, folders, sockets, the one HTTP client, and
-//! what the operating system tells of this process and this machine.
+//! The outside world as parameters: clock, randomness, folders, sockets, TLS, the one HTTP client,
+//! and what the operating system tells of this process and this machine.
 //!
 //! What it is for: the few places where the program touches time, chance, disk, network and the
 //! operating system, so that everything else takes them as arguments and a test can pass others.
@@ -20,13 +20,17 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod affinity;
 pub mod bind;
 mod clock;
+pub mod cpu_time;
 pub mod folders;
 pub mod http;
 pub mod machine;
+pub mod priority;
 pub mod process;
 pub mod seed;
+pub mod tls;
 
 pub use clock::Clock;
 pub use folders::DataFolder;

@@ -4,7 +4,10 @@
 pub mod cpu;
 pub mod disk;
 pub mod limits;
+pub mod load;
 pub mod memory;
+pub mod power;
 pub mod programs;
 pub mod system;
 pub mod timekeeping;
+pub mod topology;

@@ -1,5 +1,5 @@
-//! What the operating system does for, and tells of, this process. Linux tells all; elsewhere the
-//! figures are `None` and the requests answer [`std::io::ErrorKind::Unsupported`].
+//! What the operating system tells of this process. Linux tells all; elsewhere the figures are
+//! `None`.
 
 use std::num::NonZeroUsize;
 
@@ -30,43 +30,10 @@ pub fn cpus() -> usize {
     std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
-/// Gives the calling thread the lowest priority, so that hashing yields to all other work.
-///
-/// # Errors
-/// What the operating system answers; a program goes on without.
-pub fn lower_this_thread() -> std::io::Result<()> {
-    os::lower_this_thread()
-}
-
-/// Keeps the calling thread on one CPU, counted from 0.
-///
-/// # Errors
-/// [`std::io::ErrorKind::InvalidInput`] if there is no such CPU for this process; otherwise what
-/// the operating system answers.
-pub fn pin_this_thread(cpu: usize) -> std::io::Result<()> {
-    os::pin_this_thread(cpu)
-}
-
 #[cfg(target_os = "linux")]
 mod os {
     use super::ProcessFigures;
-    use rustix::thread::CpuSet;
     use rustix::time::{ClockId, clock_gettime};
-    use std::io;
-
-    pub(super) fn lower_this_thread() -> io::Result<()> {
-        // On Linux the "process" of setpriority(2) is a thread, and `None` is the calling one.
-        rustix::process::setpriority_process(None, 19).map_err(io::Error::from)
-    }
-
-    pub(super) fn pin_this_thread(cpu: usize) -> io::Result<()> {
-        if cpu >= CpuSet::MAX_CPU {
-            return Err(io::Error::from(io::ErrorKind::InvalidInput));
-        }
-        let mut set = CpuSet::new();
-        set.set(cpu);
-        rustix::thread::sched_setaffinity(None, &set).map_err(io::Error::from)
-    }
 
     pub(super) fn figures() -> ProcessFigures {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -110,15 +77,6 @@ mod os {
 #[cfg(not(target_os = "linux"))]
 mod os {
     use super::ProcessFigures;
-    use std::io;
-
-    pub(super) fn lower_this_thread() -> io::Result<()> {
-        Err(io::Error::from(io::ErrorKind::Unsupported))
-    }
-
-    pub(super) fn pin_this_thread(_cpu: usize) -> io::Result<()> {
-        Err(io::Error::from(io::ErrorKind::Unsupported))
-    }
 
     pub(super) fn figures() -> ProcessFigures {
         ProcessFigures::default()
@@ -137,23 +95,5 @@ mod tests {
         assert!(figures.threads.unwrap() >= 1);
         assert!(figures.open_files.unwrap() >= 3);
         assert!(cpus() >= 1);
-    }
-
-    #[test]
-    fn a_thread_can_be_lowered_and_pinned() {
-        std::thread::spawn(|| {
-            lower_this_thread().unwrap();
-            let nice = rustix::process::getpriority_process(None).unwrap();
-            assert_eq!(nice, 19);
-            let allowed = rustix::thread::sched_getaffinity(None).unwrap();
-            let cpu = (0..1024).find(|cpu| allowed.is_set(*cpu)).unwrap();
-            pin_this_thread(cpu).unwrap();
-            assert_eq!(rustix::thread::sched_getaffinity(None).unwrap().count(), 1);
-            let refused = pin_this_thread(usize::MAX).unwrap_err();
-            assert_eq!(refused.kind(), std::io::ErrorKind::InvalidInput);
-        })
-        .join()
-        .unwrap();
-        assert_ne!(rustix::process::getpriority_process(None).unwrap(), 19, "only that thread");
     }
 }

@@ -4,3 +4,5 @@
 mod http;
 #[cfg(test)]
 mod listen;
+#[cfg(test)]
+mod tls;

@@ -26,7 +26,8 @@ pub trait Algorithm: Send + Sync {
     /// Known answers, at least one. The first one's header is the bench's header.
     fn vectors(&self) -> &[Vector];
 
-    /// The engines that know this algorithm, in any order; the registry tries the widest first.
+    /// The engines that know this algorithm, in any order; the registry tries the preferred and
+    /// the widest first.
     fn engines(&self) -> Vec<EngineRow>;
 }
 

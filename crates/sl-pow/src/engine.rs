@@ -49,7 +49,8 @@ pub struct Hit {
 pub struct EngineRow {
     /// The name, unique among the engines of an algorithm.
     pub name: &'static str,
-    /// Headers hashed side by side. A row wider than another is tried before it.
+    /// Headers hashed side by side. A row wider than another is tried before it, unless somebody
+    /// [prefers](crate::Registry::prefer) otherwise.
     pub lanes: usize,
     /// Whether this machine has what the engine needs.
     pub available: fn() -> bool,

@@ -14,13 +14,15 @@ use crate::{
 pub struct Registry {
     algorithms: Vec<Arc<dyn Algorithm>>,
     families: Vec<Arc<dyn AlgorithmFamily>>,
+    /// By the algorithm's name with all its parameters.
+    preferences: Vec<(String, Arc<[String]>)>,
 }
 
 impl Registry {
     /// A registry without an algorithm.
     #[must_use]
     pub const fn new() -> Self {
-        Self { algorithms: Vec::new(), families: Vec::new() }
+        Self { algorithms: Vec::new(), families: Vec::new(), preferences: Vec::new() }
     }
 
     /// Adds an algorithm.
@@ -105,8 +107,25 @@ impl Registry {
         name.contains(':') || fixed.any(|it| it == name) || heads.any(|it| it == name)
     }
 
-    /// The widest engine that this machine can run and that passes its self-test. Those that
-    /// failed before it are told by [`Prover::passed_over`].
+    /// Has [`best`](Self::best) try the engines of an algorithm in this order, as somebody has
+    /// measured it; those that are not named come after, the widest first. Clones that were made
+    /// before keep what they have.
+    pub fn prefer(&mut self, algorithm: &dyn Algorithm, engines: impl IntoIterator<Item = String>) {
+        let name = algorithm.name();
+        self.preferences.retain(|(of, _)| of != name);
+        self.preferences.push((name.to_owned(), engines.into_iter().collect()));
+    }
+
+    /// The order in which engines of an algorithm are tried, as far as somebody has said it.
+    #[must_use]
+    pub fn preference(&self, algorithm: &dyn Algorithm) -> &[String] {
+        let found = self.preferences.iter().find(|(of, _)| of == algorithm.name());
+        found.map_or(&[], |(_, engines)| engines)
+    }
+
+    /// The first engine that this machine can run and that passes its self-test, in the order
+    /// [preferred](Self::prefer), then by width. Those that failed before it are told by
+    /// [`Prover::passed_over`].
     ///
     /// # Errors
     /// When the name is unknown, or no engine is left.
@@ -114,7 +133,9 @@ impl Registry {
         let algorithm = self.resolve(name)?;
         let mut rows = algorithm.engines();
         rows.retain(|row| (row.available)());
-        rows.sort_by_key(|row| Reverse(row.lanes));
+        let order = self.preference(algorithm.as_ref());
+        let place = |row: &EngineRow| order.iter().position(|name| name == row.name);
+        rows.sort_by_key(|row| (place(row).unwrap_or(usize::MAX), Reverse(row.lanes)));
         let mut failed = Vec::new();
         for row in rows {
             match row.prover(algorithm.as_ref()) {

@@ -90,6 +90,33 @@ fn an_engine_without_memory_is_passed_over_and_told() {
 }
 
 #[test]
+fn a_preference_comes_before_the_width() {
+    let mut registry = registry(|| {
+        vec![
+            row!("narrow", 1, Fault::None, available: true),
+            row!("wide", 8, Fault::None, available: true),
+            row!("broken", 2, Fault::Batch(1), available: true),
+            row!("absent", 16, Fault::None, available: false),
+        ]
+    });
+    let before = registry.clone();
+    let toy = registry.resolve("toy").expect("registered");
+    let named = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let mut check = |order: &[&str], expect: &str, failed: usize| {
+        registry.prefer(toy.as_ref(), named(order));
+        let prover = registry.best("toy").expect("one is right");
+        assert_eq!((prover.name(), prover.passed_over().len()), (expect, failed), "{order:?}");
+        assert_eq!(registry.preference(toy.as_ref()), named(order));
+    };
+    check(&["narrow", "wide"], "narrow", 0);
+    check(&["absent", "gone", "broken"], "wide", 1);
+    check(&["broken", "narrow"], "narrow", 1);
+    check(&[], "wide", 0);
+    check(&["narrow"], "narrow", 0);
+    assert_eq!(before.best("toy").expect("right").name(), "wide", "clones keep what they have");
+}
+
+#[test]
 fn names_that_are_not_there() {
     let registry = registry(|| {
         vec![

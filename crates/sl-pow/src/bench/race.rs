@@ -1,0 +1,159 @@
+use std::{cmp::Reverse, time::Duration};
+
+use sl_units::{HashRate, Mono, Target};
+
+use super::{Spread, header_of};
+use crate::{Algorithm, Engine, EngineRow, HEADER_LEN, Hit};
+
+/// How engines race.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct RacePlan {
+    /// The least time of one look at an engine.
+    pub look: Duration,
+    /// Looks in turns at each of those that are near the fastest after the first.
+    pub looks: usize,
+    /// Who is slower than the fastest by this factor after the first look is not looked at again.
+    pub near: f64,
+    /// After so long no further look begins; an engine without one has no rate.
+    pub budget: Duration,
+}
+
+impl Default for RacePlan {
+    /// For the start of a program: a tenth of a second with the usual engines.
+    fn default() -> Self {
+        Self {
+            look: Duration::from_millis(4),
+            looks: 5,
+            near: 1.25,
+            budget: Duration::from_millis(150),
+        }
+    }
+}
+
+/// An engine and its place in a race.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Ranked {
+    /// The engine's name.
+    pub engine: &'static str,
+    /// Headers hashed side by side.
+    pub lanes: usize,
+    /// What it made on one thread; `None` if there was no time to look at it.
+    pub hashrate: Option<HashRate>,
+}
+
+/// Which of an algorithm's engines is the fastest on this machine, by measurement on the calling
+/// thread: all that it can run, the fastest first, those without a rate last and the widest of them
+/// first.
+///
+/// ```text
+/// widest first:  make ─▶ one group ─▶ one look ─▶ drop
+///                                        │ near the fastest
+///                                        ▼
+///                    make, one group, then look in turns: the median counts
+/// ```
+///
+/// The engines are raw: they have not passed their self-test, and no answer of theirs is used.
+/// [`Registry::best`](crate::Registry::best) tests the one that it takes.
+///
+/// `now` must move on while hashes are made.
+pub fn race(algorithm: &dyn Algorithm, plan: RacePlan, now: &impl Fn() -> Mono) -> Vec<Ranked> {
+    let header = header_of(algorithm);
+    let begin = now();
+    let over = || now().since(begin) >= plan.budget;
+    let mut rows = algorithm.engines();
+    rows.retain(|row| (row.available)());
+    rows.sort_by_key(|row| Reverse(row.lanes));
+    let mut rates = vec![0.0; rows.len()];
+    for (row, rate) in rows.iter().zip(&mut rates) {
+        if !over() {
+            let runner = Runner::new(row, header, now);
+            *rate = runner.map_or(0.0, |mut runner| runner.look(plan.look, now));
+        }
+    }
+    let fastest = rates.iter().copied().fold(0.0, f64::max);
+    let near = |rate: f64| rate > 0.0 && rate * plan.near >= fastest;
+    let close: Vec<usize> = (0..rows.len()).filter(|at| near(rates[*at])).collect();
+    if close.len() > 1 && !over() {
+        let runner = |at: usize| Some((at, Runner::new(&rows[at], header, now)?, Vec::new()));
+        let mut runners: Vec<(usize, Runner, Vec<f64>)> =
+            close.into_iter().filter_map(runner).collect();
+        for _ in 0..plan.looks {
+            // A turn is taken by all or by none.
+            if over() {
+                break;
+            }
+            for (_, runner, looks) in &mut runners {
+                looks.push(runner.look(plan.look, now));
+            }
+        }
+        for (at, _, looks) in runners {
+            if !looks.is_empty() {
+                rates[at] = Spread::of(looks).median;
+            }
+        }
+    }
+    let ranked = rows.into_iter().zip(rates).map(|(row, rate)| Ranked {
+        engine: row.name,
+        lanes: row.lanes,
+        hashrate: (rate > 0.0).then(|| HashRate::from_hs(rate)),
+    });
+    let mut ranked: Vec<Ranked> = ranked.collect();
+    let rate = |it: &Ranked| it.hashrate.map_or(0.0, HashRate::hs);
+    ranked.sort_by(|a, b| rate(b).total_cmp(&rate(a)));
+    ranked
+}
+
+/// An engine with its memory touched and its code read.
+struct Runner {
+    engine: Box<dyn Engine>,
+    header: [u8; HEADER_LEN],
+    nonce: u32,
+    hits: Vec<Hit>,
+    /// What the first group took.
+    first: Duration,
+}
+
+impl Runner {
+    /// `None` where it cannot be made.
+    fn new(row: &EngineRow, header: [u8; HEADER_LEN], now: &impl Fn() -> Mono) -> Option<Self> {
+        let mut it = Self {
+            engine: (row.make)().ok()?,
+            header,
+            nonce: 0,
+            hits: Vec::new(),
+            first: Duration::ZERO,
+        };
+        let begin = now();
+        it.group();
+        it.first = now().since(begin);
+        Some(it)
+    }
+
+    fn group(&mut self) -> f64 {
+        let lanes = u32::try_from(self.engine.lanes()).unwrap_or(u32::MAX).max(1);
+        // Nothing but zero meets the target.
+        let target = Target::from_le_bytes([0; 32]);
+        self.hits.clear();
+        self.engine.scan(&self.header, self.nonce, lanes, target, &mut self.hits);
+        self.nonce = self.nonce.wrapping_add(lanes);
+        f64::from(lanes)
+    }
+
+    /// Hashes a second. Of an engine whose single group takes longer than a look, the first group
+    /// is the look.
+    fn look(&mut self, least: Duration, now: &impl Fn() -> Mono) -> f64 {
+        if self.first > least {
+            let lanes = self.engine.lanes().max(1) as f64;
+            return HashRate::from_work(lanes, self.first).hs();
+        }
+        let begin = now();
+        let mut hashes = 0.0;
+        loop {
+            hashes += self.group();
+            let took = now().since(begin);
+            if took >= least && !took.is_zero() {
+                return HashRate::from_work(hashes, took).hs();
+            }
+        }
+    }
+}

@@ -186,7 +186,10 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 }
 
 /// Makes the folder and its missing parents. On Unix what is made has mode 0700.
-fn create_private(path: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// What the operating system answers.
+pub fn create_private(path: &Path) -> io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -3,6 +3,7 @@
 
 pub mod cpu;
 pub mod disk;
+pub mod energy;
 pub mod limits;
 pub mod load;
 pub mod memory;

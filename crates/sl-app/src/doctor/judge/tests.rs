@@ -23,7 +23,13 @@ fn engine(name: &str, tested: Option<Result<(), String>>) -> EngineFound {
 fn sound() -> Observed {
     let now = Wall::from_secs(1_795_000_000);
     Observed {
-        cpu: Cpu { model: Some("Some CPU".into()), threads: 4, features: vec!["avx2"] },
+        cpu: Cpu {
+            model: Some("Some CPU".into()),
+            threads: 4,
+            cores: 2,
+            features: vec!["avx2"],
+            ..Cpu::default()
+        },
         engines: vec![engine("avx512", None), engine("avx2", Some(Ok(())))],
         memory: Some(Memory {
             total_bytes: 8 * GIB,

@@ -5,8 +5,9 @@ mod exchange;
 use std::collections::VecDeque;
 
 use serde_json::{Value, json};
+use sl_units::{ShareDifficulty, Target};
 
-pub use exchange::{Close, Input, Lost, Output, Settings};
+pub use exchange::{Close, Counters, Input, Lost, Output, Settings};
 
 use crate::{
     Authorize, ClientBound, Configure, ErrorCode, Id, Incoming, Line, MessageError, Refusal, Reply,
@@ -30,6 +31,8 @@ use crate::{
 ///   id; an id that this side never gave (null, or foreign) answers the oldest request that a pool
 ///   must answer. A second reply to one request is reported, and moves no verdict, once the pool
 ///   has shown that it gives ids back.
+/// * A line that is no message, or over the limit, is reported, counted and passed over; only many
+///   in a row close the session.
 /// * Nothing here counts time: how long a share may wait is the owner's to say.
 #[derive(Debug)]
 pub struct Session {
@@ -46,6 +49,7 @@ pub struct Session {
     takes_new_extranonce: bool,
     malformed_in_a_row: u32,
     in_flight: usize,
+    counters: Counters,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +73,8 @@ enum Request {
     Subscribe(Attempt),
     Authorize(String),
     ExtranonceSubscribe,
-    Suggest,
+    Suggest(ShareDifficulty),
+    SuggestTarget,
     Ping,
     Share { ticket: u64 },
 }
@@ -102,6 +107,7 @@ impl Session {
             takes_new_extranonce: false,
             malformed_in_a_row: 0,
             in_flight: 0,
+            counters: Counters::default(),
         }
     }
 
@@ -118,12 +124,13 @@ impl Session {
         match input {
             Input::Connected => self.connected(),
             Input::Line(Line::Complete(line)) => self.line(line),
-            Input::Line(Line::Oversized { limit }) => self.close(Close::Oversized { limit }),
+            Input::Line(Line::Oversized { limit }) => {
+                self.counters.lines += 1;
+                self.malformed(MessageError::Oversized { limit })
+            }
             Input::Submit { ticket, submit } => self.submit(ticket, submit),
             Input::Authorize(call) => vec![self.authorize(call)],
-            Input::Suggest(difficulty) => {
-                vec![self.ask(Request::Suggest, &ServerBound::SuggestDifficulty(difficulty))]
-            }
+            Input::Suggest(difficulty) => vec![self.suggest(difficulty)],
             Input::Ping => vec![self.ask(Request::Ping, &ServerBound::Ping)],
             Input::Closed => self.closed(),
         }
@@ -145,6 +152,12 @@ impl Session {
     #[must_use]
     pub fn takes_new_extranonce(&self) -> bool {
         self.takes_new_extranonce
+    }
+
+    /// What the pool has said, in numbers.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.counters
     }
 
     fn connected(&mut self) -> Vec<Output> {
@@ -192,6 +205,10 @@ impl Session {
         vec![self.ask(Request::Share { ticket }, &ServerBound::Submit(submit))]
     }
 
+    fn suggest(&mut self, difficulty: ShareDifficulty) -> Output {
+        self.ask(Request::Suggest(difficulty), &ServerBound::SuggestDifficulty(difficulty))
+    }
+
     fn ask(&mut self, request: Request, call: &ServerBound) -> Output {
         if !request.must_be_answered() {
             let optional = |pending: &Pending| !pending.request.must_be_answered();
@@ -211,6 +228,7 @@ impl Session {
         if line.trim_ascii().is_empty() {
             return Vec::new();
         }
+        self.counters.lines += 1;
         match ClientBound::parse(line) {
             Err(malformed) => self.malformed(malformed.error),
             Ok(incoming) => {
@@ -266,6 +284,7 @@ impl Session {
 
     fn reply(&mut self, reply: Reply) -> Vec<Output> {
         let Some(Pending { request, .. }) = self.answered(&reply.id) else {
+            self.counters.unmatched += 1;
             let found = field::clean(&reply.id.to_string(), 60);
             let allowed = "the id of a request without an answer";
             return vec![Output::Protocol(MessageError::Field { field: "id", found, allowed })];
@@ -287,7 +306,12 @@ impl Session {
                 self.takes_new_extranonce = reply.verdict().is_ok();
                 Vec::new()
             }
-            Request::Suggest => Vec::new(),
+            // Some pools know one of the two words only.
+            Request::Suggest(difficulty) if reply.error.is_some() => {
+                let call = ServerBound::SuggestTarget(Target::from(difficulty));
+                vec![self.ask(Request::SuggestTarget, &call)]
+            }
+            Request::Suggest(_) | Request::SuggestTarget => Vec::new(),
             Request::Ping => vec![Output::Pong],
         }
     }
@@ -337,14 +361,14 @@ impl Session {
             self.state = State::Running;
             out.append(&mut self.early);
             if let Some(difficulty) = self.settings.suggest {
-                let call = ServerBound::SuggestDifficulty(difficulty);
-                out.push(self.ask(Request::Suggest, &call));
+                out.push(self.suggest(difficulty));
             }
         }
         out
     }
 
     fn malformed(&mut self, error: MessageError) -> Vec<Output> {
+        self.counters.malformed += 1;
         self.malformed_in_a_row = self.malformed_in_a_row.saturating_add(1);
         let mut out = vec![Output::Protocol(error.clone())];
         if self.malformed_in_a_row >= self.settings.max_malformed {

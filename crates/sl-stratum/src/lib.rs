@@ -2,7 +2,8 @@
 //!
 //! For: cutting a stream into lines ([`LineSplitter`]), the typed messages of both directions
 //! ([`ServerBound`], [`ClientBound`], [`Reply`]), and both ends of a connection as pure state
-//! machines: [`server::Session`] faces a machine, [`client::Session`] faces a pool. They tolerate
+//! machines: [`server::Session`] faces a machine, [`client::Session`] faces a pool; and keeping a
+//! conversation as text, to be said again ([`transcript`]). The sessions tolerate
 //! the dialects recorded in `testdata/stratum`, and bound everything that a peer can make grow.
 //!
 //! Not for: sockets, clocks, queues, jobs, hashing or verdicts. A session turns lines into what
@@ -53,6 +54,7 @@ mod field;
 mod line;
 mod message;
 pub mod server;
+pub mod transcript;
 
 pub use error::{ErrorCode, Refusal};
 pub use extranonce::{Extranonce, ExtranonceError};

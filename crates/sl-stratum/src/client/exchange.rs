@@ -125,6 +125,17 @@ pub enum Output {
     Close(Close),
 }
 
+/// What a pool has said over one connection, in numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Lines heard, empty ones apart.
+    pub lines: u64,
+    /// Lines that were no message, or over the limit.
+    pub malformed: u64,
+    /// Replies to no request of ours, a second one to the same request included.
+    pub unmatched: u64,
+}
+
 /// Why a share gets no verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Lost {
@@ -142,12 +153,6 @@ pub enum Lost {
 /// Why a session closes.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Close {
-    /// A line over the limit.
-    #[error("the pool sent a line longer than {limit} bytes")]
-    Oversized {
-        /// The limit in bytes.
-        limit: usize,
-    },
     /// Too many malformed lines in a row.
     #[error("the pool sent {count} malformed lines in a row, the last: {last}")]
     Malformed {

@@ -68,6 +68,7 @@ pub struct Reconnect {
 /// [[["mining.set_difficulty","0a"],["mining.notify","0a"]],"964597eb",4]   usual
 /// [["mining.notify","ae6812eb4cd7735a302a8a9dd95cf71f"],"f8006343",4]      a live pool of 2018
 /// [null,"f8006343",4]                                                      also read
+/// ["f8006343",4]                                                           also read
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
@@ -136,19 +137,14 @@ impl ClientBound {
 impl Reconnect {
     const MAX_WAIT: i64 = 3600;
 
-    /// Whether following it keeps the machine at the same operator: the host must share what
-    /// follows the first dot, as cgminer demands. Otherwise anyone on the line could steal hashes.
+    /// Whether following it keeps the machine at the same operator: the host must be of the same
+    /// registrable domain, as `eu.pool.example` and `ltc.pool.example` are. Otherwise anyone on
+    /// the line could steal hashes.
     #[must_use]
     pub fn stays_with(&self, current_host: &str) -> bool {
         let Some(host) = &self.host else { return true };
-        let domain = |host: &str| {
-            let named = host.parse::<std::net::IpAddr>().is_err();
-            let (_, domain) = host.split_once('.').filter(|_| named)?;
-            // A bare top-level domain is nobody's.
-            domain.contains('.').then(|| domain.to_ascii_lowercase())
-        };
-        let same_domain = domain(host).is_some_and(|new| domain(current_host) == Some(new));
-        host.eq_ignore_ascii_case(current_host) || same_domain
+        let same = |new: String| registrable(current_host) == Some(new);
+        host.eq_ignore_ascii_case(current_host) || registrable(host).is_some_and(same)
     }
 
     fn read(params: &[Value]) -> Result<Self, MessageError> {
@@ -185,16 +181,61 @@ impl Reconnect {
     }
 }
 
+/// The part of a host name that one operator has registered: its last two labels, or the last
+/// three below a suffix under which strangers register. `None` for an address and for what is too
+/// short to be anybody's.
+fn registrable(host: &str) -> Option<String> {
+    /// Second-level labels of national suffixes (`co.uk`), by the public suffix list.
+    const SECOND: [&str; 12] =
+        ["ac", "co", "com", "edu", "go", "gov", "mil", "ne", "net", "or", "org", "nom"];
+    /// Suffixes of hosts and tunnels that anybody may have a name under.
+    const SHARED: [&str; 18] = [
+        "amazonaws.com",
+        "azurewebsites.net",
+        "cloudapp.net",
+        "cloudfront.net",
+        "ddns.net",
+        "duckdns.org",
+        "dyndns.org",
+        "fly.dev",
+        "github.io",
+        "herokuapp.com",
+        "hopto.org",
+        "ngrok.app",
+        "ngrok.io",
+        "no-ip.org",
+        "pages.dev",
+        "run.app",
+        "workers.dev",
+        "zapto.org",
+    ];
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    if host.parse::<std::net::IpAddr>().is_ok() {
+        return None;
+    }
+    let labels: Vec<&str> = host.split('.').collect();
+    let last = |count: usize| Some(labels.get(labels.len().checked_sub(count)?..)?.join("."));
+    let [.., second, top] = labels.as_slice() else { return None };
+    let national = top.len() == 2 && SECOND.contains(second);
+    let count = if national || SHARED.contains(&last(2)?.as_str()) { 3 } else { 2 };
+    last(count).filter(|domain| domain.split('.').all(|label| !label.is_empty()))
+}
+
 impl Subscription {
     pub(crate) fn from_value(result: &Value) -> Result<Self, MessageError> {
         let Some(parts) = result.as_array() else {
             let allowed = "a list of subscriptions, extranonce1 and size of extranonce2";
             return Err(Field::new("result of subscribe", Some(result)).wrong(allowed));
         };
+        // The list of subscriptions is left out here and there.
+        let (session, own) = match parts.as_slice() {
+            [Value::String(_), Value::Number(_)] => (None, 0),
+            parts => (parts.first().and_then(session_id), 1),
+        };
         Ok(Self {
-            session: parts.first().and_then(session_id),
-            extranonce1: Field::at(parts, 1, "extranonce1").extranonce()?,
-            extranonce2_len: Field::at(parts, 2, "extranonce2 size").extranonce2_len()?,
+            session,
+            extranonce1: Field::at(parts, own, "extranonce1").extranonce()?,
+            extranonce2_len: Field::at(parts, own + 1, "extranonce2 size").extranonce2_len()?,
         })
     }
 
@@ -267,7 +308,8 @@ mod tests {
         assert!(there.stays_with("a.pool.example"));
         assert!(there.stays_with("B.POOL.example"));
         assert!(Reconnect::default().stays_with("a.pool.example"));
-        for host in ["pool.example", "a.other.example", "10.0.0.1"] {
+        assert!(there.stays_with("pool.example"));
+        for host in ["example", "a.other.example", "10.0.0.1"] {
             assert!(!there.stays_with(host), "{host}");
         }
         let address = Reconnect { host: Some("10.0.0.2".into()), ..there };

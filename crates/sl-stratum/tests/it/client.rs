@@ -322,9 +322,71 @@ fn malformed_lines_close_in_the_end() {
     assert_eq!(heard.len(), 2);
     assert!(heard[1].starts_with("close: the pool sent 10 malformed lines in a row"));
     assert_eq!(session.step(Input::Closed), [Output::Lost { ticket: 1, why: Lost::Closed }]);
+}
+
+#[test]
+fn lines_over_the_limit_are_survived_and_counted() {
     let mut session = running();
+    let oversized = || Input::Line(Line::Oversized { limit: 9 });
+    for _ in 0..9 {
+        assert_eq!(words(session.step(oversized())), ["protocol: the line is longer than 9 bytes"]);
+    }
+    assert_eq!(hear(&mut session, &notify("j")), ["job j"]);
+    assert_eq!(hear(&mut session, r#"{"id":77,"result":true}"#).len(), 1);
+    let counters = session.counters();
+    assert_eq!((counters.lines, counters.malformed, counters.unmatched), (13, 9, 1));
+    for _ in 0..9 {
+        assert_eq!(session.step(oversized()).len(), 1);
+    }
     assert_eq!(
-        words(session.step(Input::Line(Line::Oversized { limit: 9 }))),
-        ["close: the pool sent a line longer than 9 bytes"]
+        words(session.step(oversized()))[1],
+        "close: the pool sent 10 malformed lines in a row, the last: the line is longer than 9 bytes"
     );
+}
+
+#[test]
+fn a_suggestion_is_worded_twice() {
+    let mut session = running();
+    let half = sl_units::ShareDifficulty::new(0.5).expect("positive");
+    assert_eq!(
+        words(session.step(Input::Suggest(half))),
+        [r#"{"id":3,"method":"mining.suggest_difficulty","params":[0.5]}"#]
+    );
+    let target = sl_units::Target::from(half);
+    assert_eq!(
+        hear(&mut session, r#"{"id":3,"result":null,"error":[20,"unknown method",null]}"#),
+        [format!(r#"{{"id":4,"method":"mining.suggest_target","params":["{target}"]}}"#)]
+    );
+    assert_eq!(hear(&mut session, r#"{"id":4,"result":null,"error":[20,"no",null]}"#), [""; 0]);
+}
+
+#[test]
+fn who_comes_back_to_the_same_operator() {
+    let stays = |here: &str, there: &str| {
+        Reconnect { host: Some(there.into()), ..Reconnect::default() }.stays_with(here)
+    };
+    for (here, there) in [
+        ("ltc.f2pool.com", "ltc-euro.f2pool.com"),
+        ("ltc.f2pool.com", "f2pool.com"),
+        ("f2pool.com", "a.b.F2POOL.com."),
+        ("eu.pool.co.uk", "us.pool.co.uk"),
+        ("10.0.0.1", "10.0.0.1"),
+        ("localhost", "localhost"),
+    ] {
+        assert!(stays(here, there), "{here} {there}");
+        assert!(stays(there, here), "{there} {here}");
+    }
+    for (here, there) in [
+        ("ltc.f2pool.com", "f2pool.com.thief.example"),
+        ("ltc.f2pool.com", "xf2pool.com"),
+        ("pool.co.uk", "thief.co.uk"),
+        ("mine.duckdns.org", "thief.duckdns.org"),
+        ("10.0.0.1", "10.0.0.2"),
+        ("localhost", "otherhost"),
+        ("a.com", "com"),
+    ] {
+        assert!(!stays(here, there), "{here} {there}");
+        assert!(!stays(there, here), "{there} {here}");
+    }
+    assert!(Reconnect::default().stays_with("10.0.0.1"));
 }

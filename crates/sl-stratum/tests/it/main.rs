@@ -3,4 +3,5 @@
 mod client;
 mod hostile;
 mod recorded;
+mod replayed;
 mod server;

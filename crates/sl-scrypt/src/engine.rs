@@ -1,14 +1,15 @@
 use std::sync::Arc;
 
-use sl_pow::{Engine, EngineRow, HEADER_LEN, Hit};
+use sl_pow::{Engine, EngineRow, HEADER_LEN, Hit, NotMade};
 use sl_units::{Hash256, Target};
 
 use crate::{
+    cores::Cores,
     kdf,
-    kernels::Portable,
-    lanes::{Lanes, Line},
+    lanes::{Lanes, Line, MOST_LANES},
     mix::{ChaCha, Mix, Salsa},
     pbkdf2,
+    scratch::{NoMemory, Scratch},
     sha256::words_of,
 };
 
@@ -28,13 +29,15 @@ pub(crate) trait Layout<L: Lanes> {
 /// One engine: a lane type, a layout, and the CPU's features under which they are compiled.
 pub(crate) trait Kernel: 'static {
     /// The proof that this CPU can run it.
-    type Cpu: Copy + Send;
+    type Cpu: Copy + Send + 'static;
     /// The engine's name.
     const NAME: &'static str;
     /// Hashes made side by side.
     const LANES: usize;
-    /// Up to so many headers are cheaper one by one in the portable kernel than in one group.
-    const SINGLE_UP_TO: usize;
+    /// What a group costs, however many of its lanes are used: thousands of cycles with N=1024,
+    /// on the CPU named in `NOTES.md`. Only the ratios matter, and only to groups that are not
+    /// full.
+    const COST: u32;
 
     /// Asks the CPU.
     fn detect() -> Option<Self::Cpu>;
@@ -51,6 +54,66 @@ pub(crate) struct Group {
     header: [Line; 20],
     midstate: [Line; 8],
     hash: [Line; 8],
+}
+
+impl Group {
+    const ZERO: Self =
+        Self { header: [Line::ZERO; 20], midstate: [Line::ZERO; 8], hash: [Line::ZERO; 8] };
+
+    fn set_header(&mut self, lane: usize, header: &[u8; HEADER_LEN]) {
+        let (front, _) = header.as_chunks::<64>();
+        let midstate = kdf::midstate(&front[0]);
+        for (line, word) in self.header.iter_mut().zip(words_of::<HEADER_LEN, 20>(header)) {
+            line.0[lane] = word;
+        }
+        for (line, word) in self.midstate.iter_mut().zip(midstate) {
+            line.0[lane] = word;
+        }
+    }
+
+    /// The same header in all lanes.
+    ///
+    /// Of all that is hashed only this midstate does not depend on the nonce: the header is the
+    /// password, too long for a key of HMAC, so its hash is the key, and both pads come from it;
+    /// and the header is the salt, hashed behind such a pad.
+    fn set_all(&mut self, header: &[u8; HEADER_LEN]) {
+        self.set_header(0, header);
+        for line in self.header.iter_mut().chain(&mut self.midstate) {
+            line.0 = [line.0[0]; MOST_LANES];
+        }
+    }
+
+    /// The header's last word, as SHA-256 reads the nonce.
+    fn set_nonces(&mut self, lanes: usize, first: u32) {
+        for (place, nonce) in self.header[19].0[..lanes].iter_mut().zip(0..) {
+            *place = first.wrapping_add(nonce).swap_bytes();
+        }
+    }
+
+    /// The hash's last four bytes as the number's first 32 bits.
+    const fn high(&self, lane: usize) -> u32 {
+        self.hash[7].0[lane].swap_bytes()
+    }
+
+    fn hash(&self, lane: usize) -> Hash256 {
+        let mut bytes = [0; 32];
+        for (bytes, line) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(&self.hash) {
+            *bytes = line.0[lane].to_be_bytes();
+        }
+        Hash256::from_bytes(bytes)
+    }
+
+    /// Header and midstate of the first lane, for kernels with one.
+    pub(crate) fn first_lane(&self) -> ([u32; 20], [u32; 8]) {
+        (self.header.map(|line| line.0[0]), self.midstate.map(|line| line.0[0]))
+    }
+
+    /// The hash of the first lane.
+    pub(crate) fn set_first_lane(&mut self, hash: [u32; 8]) {
+        for (line, word) in self.hash.iter_mut().zip(hash) {
+            line.0[0] = word;
+        }
+    }
 }
 
 /// PBKDF2, ROMix, PBKDF2 in the same lanes. To be called from a kernel's function, which enables
@@ -96,106 +159,22 @@ pub(crate) fn mix_group<L: Lanes, M: Layout<L>>(
     }
 }
 
-/// A kernel with its memory, taken once.
-struct Station<K: Kernel> {
-    cpu: K::Cpu,
+/// An engine: its cores, and one piece of memory in which they take turns.
+struct KernelEngine {
+    name: &'static str,
     n: usize,
-    v: Vec<Line>,
+    cores: Cores,
+    v: Scratch,
     group: Box<Group>,
 }
 
-impl<K: Kernel> Station<K> {
-    fn new(cpu: K::Cpu, n: usize) -> Self {
-        let group =
-            Group { header: [Line::ZERO; 20], midstate: [Line::ZERO; 8], hash: [Line::ZERO; 8] };
-        Self { cpu, n, v: vec![Line::ZERO; n * K::LANES * 2], group: Box::new(group) }
-    }
-
-    fn set_header(&mut self, lane: usize, header: &[u8; HEADER_LEN]) {
-        let (front, _) = header.as_chunks::<64>();
-        let midstate = kdf::midstate(&front[0]);
-        self.set_words(lane, &words_of(header), &midstate);
-    }
-
-    fn set_words(&mut self, lane: usize, words: &[u32; 20], midstate: &[u32; 8]) {
-        for (line, word) in self.group.header.iter_mut().zip(words) {
-            line.0[lane] = *word;
-        }
-        for (line, word) in self.group.midstate.iter_mut().zip(midstate) {
-            line.0[lane] = *word;
-        }
-    }
-
-    /// The header's last word, as SHA-256 reads the nonce.
-    fn set_nonce(&mut self, lane: usize, nonce: u32) {
-        self.group.header[19].0[lane] = nonce.swap_bytes();
-    }
-
-    fn run(&mut self) {
-        K::hash(self.cpu, self.n, &mut self.v, &mut self.group);
-    }
-
-    /// The hash's last four bytes as the number's first 32 bits.
-    fn high(&self, lane: usize) -> u32 {
-        self.group.hash[7].0[lane].swap_bytes()
-    }
-
-    fn hash(&self, lane: usize) -> Hash256 {
-        let mut bytes = [0; 32];
-        for (bytes, line) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(&self.group.hash) {
-            *bytes = line.0[lane].to_be_bytes();
-        }
-        Hash256::from_bytes(bytes)
-    }
-
-    /// The same header in all lanes; nonces are set by [`scan`](Self::scan).
-    fn set_scan(&mut self, header: &[u8; HEADER_LEN]) {
-        let (front, _) = header.as_chunks::<64>();
-        let (words, midstate) = (words_of(header), kdf::midstate(&front[0]));
-        for lane in 0..K::LANES {
-            self.set_words(lane, &words, &midstate);
-        }
-    }
-
-    /// One group of `count ≤ LANES` nonces.
-    fn scan(&mut self, first: u32, count: u32, target: Target, hits: &mut Vec<Hit>) {
-        for lane in 0..K::LANES {
-            self.set_nonce(lane, first.wrapping_add(lane as u32));
-        }
-        self.run();
-        let [.., a, b, c, d] = target.to_le_bytes();
-        let most = u32::from_le_bytes([a, b, c, d]);
-        for lane in 0..count {
-            if self.high(lane as usize) <= most {
-                let hash = self.hash(lane as usize);
-                if target.is_met_by(&hash) {
-                    hits.push(Hit { nonce: first.wrapping_add(lane), hash });
-                }
-            }
-        }
-    }
-}
-
-/// An engine over a kernel, with a portable kernel beside it for groups that are hardly filled.
-struct KernelEngine<K: Kernel> {
-    wide: Station<K>,
-    single: Station<Portable>,
-}
-
-impl<K: Kernel> KernelEngine<K> {
-    /// Whether `count` headers that are left are cheaper one by one.
-    const fn one_by_one(count: usize) -> bool {
-        count <= K::SINGLE_UP_TO
-    }
-}
-
-impl<K: Kernel> Engine for KernelEngine<K> {
+impl Engine for KernelEngine {
     fn name(&self) -> &'static str {
-        K::NAME
+        self.name
     }
 
     fn lanes(&self) -> usize {
-        K::LANES
+        self.cores.wide().lanes
     }
 
     fn scan(
@@ -206,47 +185,74 @@ impl<K: Kernel> Engine for KernelEngine<K> {
         target: Target,
         hits: &mut Vec<Hit>,
     ) {
-        let lanes = K::LANES as u32;
-        let rest = if Self::one_by_one((count % lanes) as usize) { count % lanes } else { 0 };
-        let grouped = count - rest;
-        self.wide.set_scan(header);
-        for done in (0..grouped).step_by(K::LANES) {
-            let taken = lanes.min(grouped - done);
-            self.wide.scan(first.wrapping_add(done), taken, target, hits);
-        }
-        self.single.set_scan(header);
-        for done in grouped..count {
-            self.single.scan(first.wrapping_add(done), 1, target, hits);
+        let Self { n, cores, v, group, .. } = self;
+        let [.., a, b, c, d] = target.to_le_bytes();
+        let most = u32::from_le_bytes([a, b, c, d]);
+        group.set_all(header);
+        let mut done = 0;
+        while done < count {
+            let (core, taken) = cores.next((count - done) as usize);
+            let first = first.wrapping_add(done);
+            group.set_nonces(core.lanes, first);
+            core.hash(*n, v.lines(core.lines(*n)), group);
+            for lane in (0..taken).filter(|lane| group.high(*lane) <= most) {
+                let hash = group.hash(lane);
+                if target.is_met_by(&hash) {
+                    hits.push(Hit { nonce: first.wrapping_add(lane as u32), hash });
+                }
+            }
+            done += taken as u32;
         }
     }
 
-    fn batch(&mut self, headers: &[[u8; HEADER_LEN]], out: &mut [Hash256]) {
+    fn batch(&mut self, mut headers: &[[u8; HEADER_LEN]], mut out: &mut [Hash256]) {
         assert_eq!(headers.len(), out.len(), "one hash for each header");
-        for (headers, out) in headers.chunks(K::LANES).zip(out.chunks_mut(K::LANES)) {
-            if Self::one_by_one(headers.len()) {
-                for (header, hash) in headers.iter().zip(out) {
-                    self.single.set_header(0, header);
-                    self.single.run();
-                    *hash = self.single.hash(0);
-                }
-                continue;
-            }
+        let Self { n, cores, v, group, .. } = self;
+        while !headers.is_empty() {
+            let (core, taken) = cores.next(headers.len());
+            let (now, later) = headers.split_at(taken);
+            let (hashes, rest) = out.split_at_mut(taken);
             // Lanes beyond the last header hash what an earlier group left there.
-            for (lane, header) in headers.iter().enumerate() {
-                self.wide.set_header(lane, header);
+            for (lane, header) in now.iter().enumerate() {
+                group.set_header(lane, header);
             }
-            self.wide.run();
-            for (lane, hash) in out.iter_mut().enumerate() {
-                *hash = self.wide.hash(lane);
+            core.hash(*n, v.lines(core.lines(*n)), group);
+            for (lane, hash) in hashes.iter_mut().enumerate() {
+                *hash = group.hash(lane);
             }
+            (headers, out) = (later, rest);
         }
     }
 }
 
-/// What makes a row of any kernel: an algorithm with its parameters.
+/// What makes something of any kernel.
 pub(crate) trait Rows {
-    /// The engine of this algorithm over the kernel.
-    fn row<K: Kernel>(&self) -> EngineRow;
+    /// What it makes: an engine's row, for an algorithm with its parameters.
+    type Row;
+
+    /// The row of this kernel.
+    fn row<K: Kernel>(&self) -> Self::Row;
+}
+
+/// The row of a kernel, by how its engine is made of its cores.
+pub(crate) fn row<K: Kernel>(
+    make: impl Fn(Cores) -> Result<Box<dyn Engine>, NoMemory> + Send + Sync + 'static,
+) -> EngineRow {
+    let engine = K::NAME;
+    EngineRow {
+        name: engine,
+        lanes: K::LANES,
+        available: || K::detect().is_some(),
+        make: Arc::new(move || {
+            let lacks = || NotMade::Unavailable { engine, cause: "this CPU lacks it".to_owned() };
+            let cores = Cores::of::<K>().ok_or_else(lacks)?;
+            make(cores).map_err(|NoMemory { bytes, cause }| NotMade::NoMemory {
+                engine,
+                bytes,
+                cause,
+            })
+        }),
+    }
 }
 
 /// scrypt with r=1, p=1 and this cost, a power of two.
@@ -254,17 +260,13 @@ pub(crate) trait Rows {
 pub(crate) struct Cost(pub(crate) usize);
 
 impl Rows for Cost {
+    type Row = EngineRow;
+
     fn row<K: Kernel>(&self) -> EngineRow {
         let Self(n) = *self;
-        EngineRow {
-            name: K::NAME,
-            lanes: K::LANES,
-            available: || K::detect().is_some(),
-            make: Arc::new(move || {
-                let cpu = K::detect().expect("an engine is only made where it is available");
-                let (wide, single) = (Station::new(cpu, n), Station::new((), n));
-                Ok(Box::new(KernelEngine::<K> { wide, single }))
-            }),
-        }
+        row::<K>(move |cores| {
+            let v = Scratch::take(cores.wide().lines(n))?;
+            Ok(Box::new(KernelEngine { name: K::NAME, n, cores, v, group: Box::new(Group::ZERO) }))
+        })
     }
 }

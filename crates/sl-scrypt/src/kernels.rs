@@ -9,6 +9,7 @@ use crate::{
 #[cfg(target_arch = "x86_64")]
 use crate::{
     rows::Rows,
+    single::Sse2One,
     x86::{Avx2, Avx512, Sse2},
 };
 use sl_pow::EngineRow;
@@ -17,7 +18,7 @@ use sl_pow::EngineRow;
 macro_rules! kernel {
     (
         $(#[$doc:meta])*
-        $name:ident = $text:literal, $lanes:ty, $layout:ty, singles: $singles:literal,
+        $name:ident = $text:literal, $lanes:ty, $layout:ty, cost: $cost:literal,
         detect: $detect:expr $(, feature: $feature:literal)?
     ) => {
         $(#[$doc])*
@@ -27,7 +28,7 @@ macro_rules! kernel {
             type Cpu = <$lanes as Lanes>::Cpu;
             const NAME: &'static str = $text;
             const LANES: usize = <$layout as Layout<$lanes>>::LANES;
-            const SINGLE_UP_TO: usize = $singles;
+            const COST: u32 = $cost;
 
             fn detect() -> Option<Self::Cpu> {
                 $detect
@@ -69,49 +70,51 @@ macro_rules! kernel {
 
 kernel! {
     /// Any CPU, one lane.
-    Portable = "portable", u32, Soa, singles: 0, detect: Some(())
+    Portable = "portable", u32, Soa, cost: 690, detect: Some(())
 }
 
 #[cfg(target_arch = "x86_64")]
 kernel! {
     /// Any x86-64: 128 bits, 16 registers.
-    Sse2Rows = "sse2", Sse2, Rows<3>, singles: 1, detect: Sse2::detect(), feature: "sse2"
+    Sse2Rows = "sse2", Sse2, Rows<3>, cost: 1310, detect: Sse2::detect(), feature: "sse2"
 }
 
 #[cfg(target_arch = "x86_64")]
 kernel! {
     /// 256 bits, 16 registers.
-    Avx2Rows = "avx2", Avx2, Rows<3>, singles: 1, detect: Avx2::detect(), feature: "avx2"
+    Avx2Rows = "avx2", Avx2, Rows<3>, cost: 1260, detect: Avx2::detect(), feature: "avx2"
 }
 
 #[cfg(target_arch = "x86_64")]
 kernel! {
     /// 512 bits, 32 registers, a rotation in one instruction.
-    Avx512Soa = "avx512", Avx512, Soa, singles: 1, detect: Avx512::detect(), feature: "avx512f"
+    Avx512Soa = "avx512", Avx512, Soa, cost: 1500, detect: Avx512::detect(), feature: "avx512f"
 }
 
 #[cfg(target_arch = "x86_64")]
 kernel! {
     /// A candidate: no shuffles in the rounds, but half of the words live in memory.
-    Sse2Soa = "sse2-soa", Sse2, Soa, singles: 1, detect: Sse2::detect(), feature: "sse2"
+    Sse2Soa = "sse2-soa", Sse2, Soa, cost: 1440, detect: Sse2::detect(), feature: "sse2"
 }
 
 #[cfg(target_arch = "x86_64")]
 kernel! {
     /// A candidate, as the one before.
-    Avx2Soa = "avx2-soa", Avx2, Soa, singles: 1, detect: Avx2::detect(), feature: "avx2"
+    Avx2Soa = "avx2-soa", Avx2, Soa, cost: 1450, detect: Avx2::detect(), feature: "avx2"
 }
 
 #[cfg(target_arch = "x86_64")]
 kernel! {
     /// A candidate: four streams fill 32 registers.
-    Avx512Rows = "avx512-rows", Avx512, Rows<4>, singles: 1, detect: Avx512::detect(), feature: "avx512f"
+    Avx512Rows = "avx512-rows", Avx512, Rows<4>, cost: 1700, detect: Avx512::detect(), feature: "avx512f"
 }
 
 /// The engines of this build for an algorithm.
-pub(crate) fn rows(algorithm: &impl engine::Rows) -> Vec<EngineRow> {
+pub(crate) fn rows<A: engine::Rows>(algorithm: &A) -> Vec<A::Row> {
     vec![
         algorithm.row::<Portable>(),
+        #[cfg(target_arch = "x86_64")]
+        algorithm.row::<Sse2One>(),
         #[cfg(target_arch = "x86_64")]
         algorithm.row::<Sse2Rows>(),
         #[cfg(target_arch = "x86_64")]
@@ -122,7 +125,7 @@ pub(crate) fn rows(algorithm: &impl engine::Rows) -> Vec<EngineRow> {
 }
 
 /// The other layout for each instruction set.
-pub(crate) fn candidate_rows(algorithm: &impl engine::Rows) -> Vec<EngineRow> {
+pub(crate) fn candidate_rows<A: engine::Rows>(algorithm: &A) -> Vec<A::Row> {
     vec![
         #[cfg(target_arch = "x86_64")]
         algorithm.row::<Sse2Soa>(),

@@ -30,6 +30,7 @@
 #![deny(clippy::undocumented_unsafe_blocks)]
 
 mod algorithm;
+mod cores;
 mod engine;
 mod general;
 mod jane;
@@ -40,7 +41,10 @@ mod mix;
 mod params;
 mod pbkdf2;
 mod rows;
+mod scratch;
 mod sha256;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod single;
 mod soa;
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -51,3 +55,4 @@ pub use jane::{Schedule, ScryptJane, ScryptJaneFamily, scrypt_jane};
 pub use kdf::scrypt;
 pub use kernels::candidates;
 pub use params::{Params, ParamsError};
+pub use scratch::{HugePages, ScratchReport, scratch_report};

@@ -59,33 +59,42 @@ impl Mix for Salsa {
     }
 }
 
+/// A step of Salsa's quarter round: `to` takes in the sum of the two others, turned.
+#[inline(always)]
+fn salsa_step<L: Lanes, const LEFT: u32, const RIGHT: u32>(
+    y: &mut [L],
+    to: usize,
+    a: usize,
+    b: usize,
+) {
+    y[to] = y[to].xor(y[a].add(y[b]).rotl::<LEFT, RIGHT>());
+}
+
 #[inline(always)]
 fn salsa_quarter<L: Lanes>(y: &mut [L; 16], a: usize, b: usize, c: usize, d: usize) {
-    y[b] = y[b].xor(y[a].add(y[d]).rotl::<7, 25>());
-    y[c] = y[c].xor(y[b].add(y[a]).rotl::<9, 23>());
-    y[d] = y[d].xor(y[c].add(y[b]).rotl::<13, 19>());
-    y[a] = y[a].xor(y[d].add(y[c]).rotl::<18, 14>());
+    salsa_step::<L, 7, 25>(y, b, a, d);
+    salsa_step::<L, 9, 23>(y, c, b, a);
+    salsa_step::<L, 13, 19>(y, d, c, b);
+    salsa_step::<L, 18, 14>(y, a, d, c);
 }
 
 /// Four quarter rounds at once, then the turn from columns to rows; twice it is a double round,
 /// for the turn back is the same: rows 1 and 3 change places.
 #[inline(always)]
 fn salsa_half_round<L: Blocks, const STREAMS: usize, const HERE: usize>(y: &mut [[L; 8]; STREAMS]) {
+    let [a, b, c, d] = const { [HERE, HERE + 1, HERE + 2, HERE + 3] };
     for y in y.iter_mut() {
-        y[HERE + 1] = y[HERE + 1].xor(y[HERE].add(y[HERE + 3]).rotl::<7, 25>());
+        salsa_step::<L, 7, 25>(y, b, a, d);
     }
     for y in y.iter_mut() {
-        y[HERE + 2] = y[HERE + 2].xor(y[HERE + 1].add(y[HERE]).rotl::<9, 23>());
+        salsa_step::<L, 9, 23>(y, c, b, a);
     }
     for y in y.iter_mut() {
-        y[HERE + 3] = y[HERE + 3].xor(y[HERE + 2].add(y[HERE + 1]).rotl::<13, 19>());
+        salsa_step::<L, 13, 19>(y, d, c, b);
     }
     for y in y.iter_mut() {
-        y[HERE] = y[HERE].xor(y[HERE + 3].add(y[HERE + 2]).rotl::<18, 14>());
-        let turned = y[HERE + 1].turn3();
-        y[HERE + 1] = y[HERE + 3].turn1();
-        y[HERE + 2] = y[HERE + 2].turn2();
-        y[HERE + 3] = turned;
+        salsa_step::<L, 18, 14>(y, a, d, c);
+        (y[b], y[c], y[d]) = (y[d].turn1(), y[c].turn2(), y[b].turn3());
     }
 }
 
@@ -109,50 +118,53 @@ impl Mix for ChaCha {
 
     #[inline(always)]
     fn rows<L: Blocks, const STREAMS: usize, const HERE: usize>(y: &mut [[L; 8]; STREAMS]) {
+        let [b, c, d] = const { [HERE + 1, HERE + 2, HERE + 3] };
         chacha_quarters::<L, STREAMS, HERE>(y);
         for y in y.iter_mut() {
-            y[HERE + 1] = y[HERE + 1].turn1();
-            y[HERE + 2] = y[HERE + 2].turn2();
-            y[HERE + 3] = y[HERE + 3].turn3();
+            (y[b], y[c], y[d]) = (y[b].turn1(), y[c].turn2(), y[d].turn3());
         }
         chacha_quarters::<L, STREAMS, HERE>(y);
         for y in y.iter_mut() {
-            y[HERE + 1] = y[HERE + 1].turn3();
-            y[HERE + 2] = y[HERE + 2].turn2();
-            y[HERE + 3] = y[HERE + 3].turn1();
+            (y[b], y[c], y[d]) = (y[b].turn3(), y[c].turn2(), y[d].turn1());
         }
     }
 }
 
+/// A step of ChaCha's quarter round: `sum` takes in another, and what it is then goes into `to`,
+/// which is turned.
+#[inline(always)]
+fn chacha_step<L: Lanes, const LEFT: u32, const RIGHT: u32>(
+    y: &mut [L],
+    sum: usize,
+    other: usize,
+    to: usize,
+) {
+    y[sum] = y[sum].add(y[other]);
+    y[to] = y[to].xor(y[sum]).rotl::<LEFT, RIGHT>();
+}
+
 #[inline(always)]
 fn chacha_quarter<L: Lanes>(y: &mut [L; 16], a: usize, b: usize, c: usize, d: usize) {
-    y[a] = y[a].add(y[b]);
-    y[d] = y[d].xor(y[a]).rotl::<16, 16>();
-    y[c] = y[c].add(y[d]);
-    y[b] = y[b].xor(y[c]).rotl::<12, 20>();
-    y[a] = y[a].add(y[b]);
-    y[d] = y[d].xor(y[a]).rotl::<8, 24>();
-    y[c] = y[c].add(y[d]);
-    y[b] = y[b].xor(y[c]).rotl::<7, 25>();
+    chacha_step::<L, 16, 16>(y, a, b, d);
+    chacha_step::<L, 12, 20>(y, c, d, b);
+    chacha_step::<L, 8, 24>(y, a, b, d);
+    chacha_step::<L, 7, 25>(y, c, d, b);
 }
 
 /// Four quarter rounds at once, on the columns of the matrix as it is turned.
 #[inline(always)]
 fn chacha_quarters<L: Blocks, const STREAMS: usize, const HERE: usize>(y: &mut [[L; 8]; STREAMS]) {
+    let [a, b, c, d] = const { [HERE, HERE + 1, HERE + 2, HERE + 3] };
     for y in y.iter_mut() {
-        y[HERE] = y[HERE].add(y[HERE + 1]);
-        y[HERE + 3] = y[HERE + 3].xor(y[HERE]).rotl::<16, 16>();
+        chacha_step::<L, 16, 16>(y, a, b, d);
     }
     for y in y.iter_mut() {
-        y[HERE + 2] = y[HERE + 2].add(y[HERE + 3]);
-        y[HERE + 1] = y[HERE + 1].xor(y[HERE + 2]).rotl::<12, 20>();
+        chacha_step::<L, 12, 20>(y, c, d, b);
     }
     for y in y.iter_mut() {
-        y[HERE] = y[HERE].add(y[HERE + 1]);
-        y[HERE + 3] = y[HERE + 3].xor(y[HERE]).rotl::<8, 24>();
+        chacha_step::<L, 8, 24>(y, a, b, d);
     }
     for y in y.iter_mut() {
-        y[HERE + 2] = y[HERE + 2].add(y[HERE + 3]);
-        y[HERE + 1] = y[HERE + 1].xor(y[HERE + 2]).rotl::<7, 25>();
+        chacha_step::<L, 7, 25>(y, c, d, b);
     }
 }

@@ -1,150 +1,159 @@
-use std::sync::Arc;
-
 use sl_pow::{Engine, EngineRow, HEADER_LEN, Hit, time_of, with_nonce};
 use sl_units::{Hash256, Target};
 
 use super::{Schedule, kdf::Keyed};
 use crate::{
     algorithm::NO_HASH,
-    engine::{Kernel, MOST_GROUP_MEMORY, Rows},
-    kernels::Portable,
+    cores::Cores,
+    engine::{self, Kernel, MOST_GROUP_MEMORY, Rows},
     lanes::{Line, MOST_LANES},
+    scratch::{NoMemory, Scratch},
 };
 
 /// The engines of scrypt-jane by a schedule.
 pub(super) struct Jane(pub(super) Schedule);
 
 impl Rows for Jane {
+    type Row = EngineRow;
+
     fn row<K: Kernel>(&self) -> EngineRow {
         let Self(schedule) = *self;
-        EngineRow {
-            name: K::NAME,
-            lanes: K::LANES,
-            available: || K::detect().is_some(),
-            make: Arc::new(move || {
-                let cpu = K::detect().expect("an engine is only made where it is available");
-                let (wide, single) = (Station::new(cpu), Station::new(()));
-                let headers = vec![[0; HEADER_LEN]; K::LANES];
-                let hashes = vec![NO_HASH; K::LANES];
-                Ok(Box::new(JaneEngine::<K> { schedule, wide, single, headers, hashes }))
-            }),
-        }
+        engine::row::<K>(move |cores| {
+            let v = Scratch::take(cores.wide().lines(2 << schedule.least()))?;
+            let station = Station {
+                v,
+                words: Box::new([Line::ZERO; 32]),
+                keyed: [const { None }; MOST_LANES],
+            };
+            let headers = vec![[0; HEADER_LEN]; K::LANES];
+            let hashes = vec![NO_HASH; K::LANES];
+            Ok(Box::new(JaneEngine { name: K::NAME, schedule, cores, station, headers, hashes }))
+        })
     }
 }
 
-/// A kernel with its memory, which grows when a header's time asks for a larger N: after that, and
-/// for months of header time, nothing is taken.
-struct Station<K: Kernel> {
-    cpu: K::Cpu,
-    v: Vec<Line>,
+/// Memory of a group. V is exchanged for a larger one when a header's time asks for a larger N
+/// (after that, and for months of header time, nothing is taken), and for a smaller one when far
+/// less is asked for than is held.
+struct Station {
+    v: Scratch,
     words: Box<[Line; 32]>,
     keyed: [Option<Keyed>; MOST_LANES],
 }
 
-impl<K: Kernel> Station<K> {
-    fn new(cpu: K::Cpu) -> Self {
-        let words = Box::new([Line::ZERO; 32]);
-        Self { cpu, v: Vec::new(), words, keyed: [const { None }; MOST_LANES] }
+/// More lines than this are not held for a group that needs a quarter of them: 16 MiB.
+const MANY_LINES: usize = (16 << 20) / size_of::<Line>();
+
+impl Station {
+    fn memory(&mut self, lines: usize) -> Result<&mut [Line], NoMemory> {
+        let held = self.v.len();
+        if held < lines || held > MANY_LINES && held / 4 > lines {
+            // What is held goes first: the two together may be too much.
+            self.v = Scratch::take(0)?;
+            self.v = Scratch::take(lines)?;
+        }
+        Ok(self.v.lines(lines))
     }
 
-    /// Whether a group with this N fits into the memory that a group may take.
-    const fn fits(n: usize) -> bool {
-        n * K::LANES * 128 <= MOST_GROUP_MEMORY
+    /// The header of a lane, keyed and derived.
+    fn set(&mut self, lane: usize, header: &[u8; HEADER_LEN]) {
+        let keyed = Keyed::new(header);
+        let mut bytes = [0; 128];
+        keyed.derive(header, &mut bytes);
+        for (line, word) in self.words.iter_mut().zip(bytes.as_chunks::<4>().0) {
+            line.0[lane] = u32::from_le_bytes(*word);
+        }
+        self.keyed[lane] = Some(keyed);
     }
 
-    /// Hashes the headers of these lanes, all with the same N; others mix what is left there.
-    fn run(
-        &mut self,
-        n: usize,
-        lanes: impl Iterator<Item = usize> + Clone,
-        headers: &[[u8; HEADER_LEN]],
-        out: &mut [Hash256],
-    ) {
-        let lines = n * K::LANES * 2;
-        let missing = lines.saturating_sub(self.v.len());
-        if self.v.try_reserve_exact(missing).is_err() {
-            // Without memory there is no hash.
-            return lanes.for_each(|lane| out[lane] = NO_HASH);
+    /// The hash of a lane that has been set and mixed.
+    fn hash(&self, lane: usize) -> Hash256 {
+        let Some(keyed) = &self.keyed[lane] else { return NO_HASH };
+        let mut bytes = [0; 128];
+        for (line, word) in self.words.iter().zip(bytes.as_chunks_mut::<4>().0) {
+            *word = line.0[lane].to_le_bytes();
         }
-        self.v.resize(self.v.len() + missing, Line::ZERO);
-        for (slot, lane) in Self::slots(lanes.clone()) {
-            let header = &headers[lane];
-            let keyed = Keyed::new(header);
-            let mut bytes = [0; 128];
-            keyed.derive(header, &mut bytes);
-            for (line, word) in self.words.iter_mut().zip(bytes.as_chunks::<4>().0) {
-                line.0[slot] = u32::from_le_bytes(*word);
-            }
-            self.keyed[slot] = Some(keyed);
-        }
-        K::mix_chacha(self.cpu, n, &mut self.v[..lines], &mut self.words);
-        for (slot, lane) in Self::slots(lanes) {
-            let mut bytes = [0; 128];
-            for (line, word) in self.words.iter().zip(bytes.as_chunks_mut::<4>().0) {
-                *word = line.0[slot].to_le_bytes();
-            }
-            let mut hash = [0; 32];
-            if let Some(keyed) = &self.keyed[slot] {
-                keyed.derive(&bytes, &mut hash);
-            }
-            out[lane] = Hash256::from_bytes(hash);
-        }
-    }
-
-    /// Each header stays in its own lane, so that all lanes are seen to work; a kernel with one
-    /// lane takes any.
-    fn slots(lanes: impl Iterator<Item = usize>) -> impl Iterator<Item = (usize, usize)> {
-        lanes.map(|lane| (lane % K::LANES, lane))
+        let mut hash = [0; 32];
+        keyed.derive(&bytes, &mut hash);
+        Hash256::from_bytes(hash)
     }
 }
 
-/// An engine over a kernel: groups of headers with the same N, and a portable kernel beside it for
-/// groups that are hardly filled or would take too much memory.
-struct JaneEngine<K: Kernel> {
+/// An engine over its cores: groups of headers with the same N.
+struct JaneEngine {
+    name: &'static str,
     schedule: Schedule,
-    wide: Station<K>,
-    single: Station<Portable>,
+    cores: Cores,
+    station: Station,
     headers: Vec<[u8; HEADER_LEN]>,
     hashes: Vec<Hash256>,
 }
 
-impl<K: Kernel> JaneEngine<K> {
-    /// At most `LANES` headers.
-    fn group(
-        schedule: Schedule,
-        wide: &mut Station<K>,
-        single: &mut Station<Portable>,
-        headers: &[[u8; HEADER_LEN]],
-        out: &mut [Hash256],
-    ) {
-        let mut left = (1u32 << headers.len()) - 1;
-        while left != 0 {
-            let factor = |lane: usize| schedule.factor(time_of(&headers[lane]));
-            let first = factor(left.trailing_zeros() as usize);
-            let same =
-                (0..headers.len()).filter(|lane| left >> lane & 1 == 1 && factor(*lane) == first);
-            let members = same.fold(0u32, |members, lane| members | 1 << lane);
-            left &= !members;
-            let lanes = (0..headers.len()).filter(move |lane| members >> lane & 1 == 1);
-            let n = 2usize << first;
-            if first > Schedule::MOST_FACTOR {
-                lanes.for_each(|lane| out[lane] = NO_HASH);
-            } else if members.count_ones() as usize <= K::SINGLE_UP_TO || !Station::<K>::fits(n) {
-                lanes.for_each(|lane| single.run(n, std::iter::once(lane), headers, out));
-            } else {
-                wide.run(n, lanes, headers, out);
+/// At most `LANES` headers, in groups with the same N.
+fn group(
+    schedule: Schedule,
+    cores: &Cores,
+    station: &mut Station,
+    headers: &[[u8; HEADER_LEN]],
+    out: &mut [Hash256],
+) {
+    let mut left = (1u32 << headers.len()) - 1;
+    while left != 0 {
+        let factor = |lane: usize| schedule.factor(time_of(&headers[lane]));
+        let first = factor(left.trailing_zeros() as usize);
+        let same =
+            (0..headers.len()).filter(|lane| left >> lane & 1 == 1 && factor(*lane) == first);
+        let mut members = same.fold(0u32, |members, lane| members | 1 << lane);
+        left &= !members;
+        if first > Schedule::MOST_FACTOR {
+            places(members).for_each(|lane| out[lane] = NO_HASH);
+            continue;
+        }
+        let n = 2usize << first;
+        let mut most_lanes = MOST_GROUP_MEMORY / (n * 128);
+        while members != 0 {
+            let (core, taken) = cores.next_within(members.count_ones() as usize, most_lanes);
+            let lines = core.lines(n);
+            if station.memory(lines).is_err() {
+                // Less memory has fewer lanes; without any there is no hash.
+                if core.lanes == 1 {
+                    places(members).for_each(|lane| out[lane] = NO_HASH);
+                    break;
+                }
+                most_lanes = core.lanes - 1;
+                continue;
             }
+            // In the wide core each header stays in its own lane, so that the self-test, whose
+            // headers differ in N, sees all lanes work.
+            let slot = |at: usize, lane: usize| {
+                if core.lanes == cores.wide().lanes { lane } else { at }
+            };
+            let now = places(members).take(taken).fold(0u32, |now, lane| now | 1 << lane);
+            for (at, lane) in places(now).enumerate() {
+                station.set(slot(at, lane), &headers[lane]);
+            }
+            let v = station.v.lines(lines);
+            core.mix_chacha(n, v, &mut station.words);
+            for (at, lane) in places(now).enumerate() {
+                out[lane] = station.hash(slot(at, lane));
+            }
+            members &= !now;
         }
     }
 }
 
-impl<K: Kernel> Engine for JaneEngine<K> {
+/// The places of the bits that are set.
+fn places(bits: u32) -> impl Iterator<Item = usize> {
+    (0..32).filter(move |place| bits >> place & 1 == 1)
+}
+
+impl Engine for JaneEngine {
     fn name(&self) -> &'static str {
-        K::NAME
+        self.name
     }
 
     fn lanes(&self) -> usize {
-        K::LANES
+        self.cores.wide().lanes
     }
 
     fn scan(
@@ -155,14 +164,15 @@ impl<K: Kernel> Engine for JaneEngine<K> {
         target: Target,
         hits: &mut Vec<Hit>,
     ) {
-        let Self { schedule, wide, single, headers, hashes } = self;
-        for done in (0..count).step_by(K::LANES) {
-            let taken = (count - done).min(K::LANES as u32) as usize;
+        let Self { schedule, cores, station, headers, hashes, .. } = self;
+        let lanes = cores.wide().lanes;
+        for done in (0..count).step_by(lanes) {
+            let taken = lanes.min((count - done) as usize);
             let first = first.wrapping_add(done);
             for (lane, place) in headers[..taken].iter_mut().enumerate() {
                 *place = with_nonce(header, first.wrapping_add(lane as u32));
             }
-            Self::group(*schedule, wide, single, &headers[..taken], &mut hashes[..taken]);
+            group(*schedule, cores, station, &headers[..taken], &mut hashes[..taken]);
             for (lane, hash) in hashes[..taken].iter().enumerate() {
                 if *hash != NO_HASH && target.is_met_by(hash) {
                     hits.push(Hit { nonce: first.wrapping_add(lane as u32), hash: *hash });
@@ -173,9 +183,10 @@ impl<K: Kernel> Engine for JaneEngine<K> {
 
     fn batch(&mut self, headers: &[[u8; HEADER_LEN]], out: &mut [Hash256]) {
         assert_eq!(headers.len(), out.len(), "one hash for each header");
-        let Self { schedule, wide, single, .. } = self;
-        for (headers, out) in headers.chunks(K::LANES).zip(out.chunks_mut(K::LANES)) {
-            Self::group(*schedule, wide, single, headers, out);
+        let Self { schedule, cores, station, .. } = self;
+        let lanes = cores.wide().lanes;
+        for (headers, out) in headers.chunks(lanes).zip(out.chunks_mut(lanes)) {
+            group(*schedule, cores, station, headers, out);
         }
     }
 }

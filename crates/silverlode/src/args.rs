@@ -103,9 +103,24 @@ pub(crate) struct Mine {
     /// Where the node's blocks pay to
     #[arg(long = "coinbase-addr", value_name = "ADDRESS")]
     pub(crate) address: Option<String>,
-    /// Threads that hash [default: half of the cores]
-    #[arg(short = 't', long = "threads", value_name = "N")]
-    pub(crate) threads: Option<u16>,
+    /// Threads that hash: all, physical, half or a number [default: one for each logical CPU]
+    #[arg(short = 't', long = "threads", value_name = "N", allow_hyphen_values = true)]
+    pub(crate) threads: Option<String>,
+    /// Keep each thread on a CPU of its own, physical cores first
+    #[arg(long)]
+    pub(crate) pin: bool,
+    /// How much to give way to other programs: idle, low or normal [default: normal]
+    #[arg(long, value_name = "WORD")]
+    pub(crate) priority: Option<String>,
+    /// The share of each thread's time to hash, as in 30% or 0.3 [default: 100%]
+    #[arg(long = "cpu-limit", value_name = "SHARE", allow_hyphen_values = true)]
+    pub(crate) cpu_limit: Option<String>,
+    /// Rest while this machine runs on its battery
+    #[arg(long = "pause-on-battery")]
+    pub(crate) pause_on_battery: bool,
+    /// Rest while the load average of other programs is above this
+    #[arg(long = "pause-above-load", value_name = "LOAD", allow_hyphen_values = true)]
+    pub(crate) pause_above_load: Option<String>,
 }
 
 #[derive(Args, Debug)]

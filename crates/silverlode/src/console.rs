@@ -12,6 +12,7 @@ use sl_view::{Chain, Latency, Mode, Service, Summary};
 /// The state in one line: hash rate, shares, blocks by coin.
 pub(crate) fn line(summary: &Summary) -> String {
     let mut parts = vec![rate(summary.hashrate_hs)];
+    parts.extend(summary.paused.as_ref().map(|reason| format!("paused: {reason}")));
     let shares = &summary.shares;
     parts.push(format!(
         "shares {} ok, {} stale, {} refused",
@@ -57,6 +58,9 @@ pub(crate) fn report(summary: &Summary) -> String {
     );
     for (reason, count) in &shares.rejected_by_reason {
         let _ = writeln!(text, "              {count} × {reason}");
+    }
+    for (reason, count) in &shares.lost_by_reason {
+        let _ = writeln!(text, "              {count} lost: {reason}");
     }
     if let Some(gateway) = &summary.gateway {
         let _ = writeln!(text, "job to machine     {}", latency(&gateway.job_latency));

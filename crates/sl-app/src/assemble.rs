@@ -1,6 +1,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use sl_config::{Loaded, SecretError};
+use sl_hasher::Habit;
 use sl_pow::{Algorithm, AlgorithmFamily, NameTaken, Registry};
 use sl_solo::SettingsErrors;
 use sl_supervise::PlanError;
@@ -24,6 +25,16 @@ pub enum Composition {
     Gateway,
     /// Simulated nodes alone.
     Node,
+}
+
+impl Composition {
+    /// How this machine's engines behave where the settings leave it to the command.
+    const fn habit(self) -> Habit {
+        match self {
+            Self::Mine => Habit::Alone,
+            Self::Up | Self::Gateway | Self::Node => Habit::Beside,
+        }
+    }
 }
 
 /// Why no plan can be made.
@@ -141,7 +152,7 @@ impl Builder {
     /// # Errors
     /// Settings that cannot be followed.
     pub fn assemble(self, composition: Composition) -> Result<Plan, AssembleError> {
-        let mut parts = Parts::new(self);
+        let mut parts = Parts::new(self, composition.habit());
         match composition {
             Composition::Node => parts.nodes()?,
             Composition::Gateway => {

@@ -321,7 +321,7 @@ mod tests {
         let log = Arc::new(Mutex::new(String::new()));
         let old = Settings::default();
         let mut new = old.clone();
-        new.mine.threads = 7;
+        new.mine.threads = sl_hasher::Threads::Number(7);
         let appliers: Vec<Applier> = ["a", "b", "c", "unchanged"]
             .into_iter()
             .map(|key| {
@@ -329,7 +329,8 @@ mod tests {
                 let refuses = refusing.iter().find(|(name, _)| *name == key).map(|(_, when)| *when);
                 let refuses = refuses.map(str::to_owned);
                 Applier::new(key, move |settings| {
-                    let which = if settings.mine.threads == 7 { "new" } else { "old" };
+                    let is_new = settings.mine.threads == sl_hasher::Threads::Number(7);
+                    let which = if is_new { "new" } else { "old" };
                     *log.lock().expect("alone") += &format!("{key}={which} ");
                     match &refuses {
                         Some(when) if when == which => Err("no".to_owned()),

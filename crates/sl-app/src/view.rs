@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sl_gateway::GatewayStatus;
-use sl_hasher::HasherStatus;
+use sl_hasher::{HasherStatus, Reasons};
 use sl_ports::{Clock, process::ProcessFigures};
 use sl_simnode::{NodeHandle, NodeStatus};
 use sl_solo::SoloStatus;
@@ -49,6 +49,8 @@ impl View {
             summary.hashrate_hs = (hasher.hashes > 0).then(|| hasher.hashrate.hs() * scale);
             summary.engine = (!hasher.engine.is_empty()).then(|| hasher.engine.to_owned());
             summary.engine_threads = Some(hasher.threads as u64);
+            summary.hashes = Some(hasher.hashes);
+            summary.paused = hasher.paused.map(|reason| reason.word().to_owned());
             summary.shares = own_shares(&hasher);
         }
         if let Some(gateway) = &self.gateway {
@@ -172,12 +174,22 @@ fn own_shares(hasher: &HasherStatus) -> Shares {
         shares.accepted += lease.accepted;
         shares.stale += lease.stale;
         shares.rejected += lease.rejected;
-        if lease.rejected > 0 {
-            let reason = lease.last_refusal.clone().unwrap_or_else(|| "no reason given".into());
-            *shares.rejected_by_reason.entry(reason).or_default() += lease.rejected;
-        }
+        shares.lost += lease.lost;
+        add(&mut shares.rejected_by_reason, &lease.rejected_by_reason);
+        add(&mut shares.lost_by_reason, &lease.lost_by_reason);
+        let first = lease.first_accepted.map(|first| first.since_start().as_secs_f64());
+        shares.first_accepted_s = match (shares.first_accepted_s, first) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
     }
     shares
+}
+
+fn add(counts: &mut BTreeMap<String, u64>, reasons: &Reasons) {
+    for (reason, count) in reasons.iter() {
+        *counts.entry(reason.to_owned()).or_default() += count;
+    }
 }
 
 fn as_pool(url: &str, status: &PoolStatus) -> Pool {
@@ -220,5 +232,6 @@ fn gateway_shares(gateway: &GatewayStatus) -> Shares {
             .map(|(reason, count)| (reason.to_owned(), count))
             .collect(),
         first_accepted_s: gateway.first_accepted.map(|first| first.since_start().as_secs_f64()),
+        ..Shares::default()
     }
 }

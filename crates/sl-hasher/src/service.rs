@@ -1,24 +1,21 @@
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    thread::JoinHandle,
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
-use sl_ports::{Clock, process};
-use sl_pow::{NoProver, Prover, Registry};
+use sl_ports::Clock;
+use sl_pow::{NoProver, Registry};
 use sl_supervise::{Ctx, ServiceError};
-use sl_work::{Lease, SourceState, Unfit, Verdict, Work, WorkSource, WorkerName};
+use sl_work::{Lease, RefusedWhy, SourceState, Unfit, Verdict, Work, WorkSource, WorkerName};
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
-use tokio_util::sync::CancellationToken;
 
 use crate::{
-    HasherSettings, HasherStatus, LeaseStatus,
+    Habit, HasherSettings, HasherStatus, LeaseStatus, Machine,
+    pause::{self, Decision, Inputs, OwnLoad, Rules},
     status::Window,
-    thread::{Attached, Leases, Thread},
+    thread::{Attached, Done, Leases, Orders},
+    threads::Threads,
 };
 
 /// Free bytes that the engines ask for: 2¹⁶ coinbases of 2³² nonces each last any CPU for hours.
@@ -52,13 +49,17 @@ pub enum HasherError {
 #[derive(Clone)]
 pub struct Hasher {
     /// Outlives a run, so that a restart begins with what was set last.
-    settings: watch::Sender<HasherSettings>,
-    algorithm: &'static str,
-    registry: Registry,
+    pub(crate) settings: watch::Sender<HasherSettings>,
+    pub(crate) algorithm: &'static str,
+    pub(crate) registry: Registry,
     source: Arc<dyn WorkSource>,
     worker: WorkerName,
-    clock: Clock,
-    status: watch::Sender<HasherStatus>,
+    pub(crate) clock: Clock,
+    pub(crate) machine: Machine,
+    pub(crate) habit: Habit,
+    /// Outlives a run too: what is counted is counted since the start of the program.
+    pub(crate) done: Arc<Done>,
+    pub(crate) status: watch::Sender<HasherStatus>,
 }
 
 impl std::fmt::Debug for Hasher {
@@ -83,7 +84,22 @@ impl Hasher {
     ) -> Self {
         let (status, _) = watch::channel(HasherStatus::default());
         let (settings, _) = watch::channel(settings);
-        Self { settings, algorithm, registry, source, worker, clock, status }
+        let (machine, habit, done) = (Machine::real(), Habit::Beside, Arc::default());
+        Self { settings, algorithm, registry, source, worker, clock, machine, habit, done, status }
+    }
+
+    /// The same with what holds where the settings say *auto*: [`Habit::Beside`] unless told.
+    #[must_use]
+    pub const fn with_habit(mut self, habit: Habit) -> Self {
+        self.habit = habit;
+        self
+    }
+
+    /// The same on another machine than [`Machine::real`].
+    #[must_use]
+    pub fn on(mut self, machine: Machine) -> Self {
+        self.machine = machine;
+        self
     }
 
     /// How the engines fare, made anew each second.
@@ -92,8 +108,8 @@ impl Hasher {
         self.status.subscribe()
     }
 
-    /// Where changed settings go. While it runs, threads come and go as `threads` says, and neither
-    /// the lease nor the other threads notice; the rest is for the next start.
+    /// Where changed settings go ([`HasherSettings::take_live`]). While it runs, threads come and go,
+    /// their share of time changes, pauses begin and end, and the lease stays.
     #[must_use]
     pub fn settings(&self) -> watch::Sender<HasherSettings> {
         self.settings.clone()
@@ -105,18 +121,25 @@ impl Hasher {
     /// No right engine, no thread, no lease, or one that its source has ended.
     pub async fn run(self, ctx: Ctx) -> Result<(), ServiceError> {
         let (leases_in, leases) = watch::channel(Leases::default());
-        let hashes = Arc::new(AtomicU64::new(0));
-        let mut threads = Threads::new(&self, leases, hashes.clone(), &ctx);
+        self.status.send_modify(|status| status.paused = None);
         let mut settings = self.settings.subscribe();
-        let wanted = settings.borrow_and_update().threads_of(process::cpus());
-        let outcome = match threads.resize(wanted).await {
+        let now = settings.borrow_and_update().clone();
+        let (orders_in, orders) = watch::channel(Orders { share: now.cpu_limit, paused: false });
+        let mut threads = Threads::new(&self, leases, orders, &ctx);
+        let outcome = match threads.resize(now.threads_on(&self.machine, self.habit)).await {
             Ok(()) => {
                 ctx.ready();
-                self.serve(&ctx, &leases_in, &hashes, &mut threads, &mut settings).await
+                self.serve(&ctx, &leases_in, &orders_in, &mut threads, &mut settings).await
             }
             Err(wrong) => Err(wrong.into()),
         };
         threads.join().await;
+        // What the threads could not send up at their end counts too.
+        self.status.send_modify(|status| {
+            if let [account] = status.leases.as_mut_slice() {
+                self.count_unsent(account);
+            }
+        });
         outcome
     }
 
@@ -124,35 +147,45 @@ impl Hasher {
         &self,
         ctx: &Ctx,
         leases: &watch::Sender<Leases>,
-        hashes: &AtomicU64,
+        orders: &watch::Sender<Orders>,
         threads: &mut Threads,
         settings: &mut watch::Receiver<HasherSettings>,
     ) -> Result<(), ServiceError> {
         let Some(lease) = self.lease(ctx).await? else { return Ok(()) };
         let mut work = lease.work.clone();
         let mut verdicts = attach(lease, &self.worker, leases);
-        let mut account = LeaseStatus::new(self.worker.clone());
+        let earlier = self.status.borrow().leases.first().cloned();
+        let mut account = earlier.unwrap_or_else(|| LeaseStatus::new(self.worker.clone()));
         let mut window = Window::default();
+        let mut rest = Rest::default();
+        let mut too_few = None;
         let mut sample = tokio::time::interval(SAMPLE);
         loop {
             // Every branch is cancel-safe: a tick, a receive, a token, changes.
             tokio::select! {
                 () = ctx.stopped() => break,
                 () = ended(&mut work) => return Err(self.unfit(Unfit::Gone).into()),
-                Some(verdict) = verdicts.recv() => count(&mut account, verdict),
+                Some(verdict) = verdicts.recv() => self.count(&mut account, verdict),
                 Ok(()) = settings.changed() => {
-                    let wanted = settings.borrow_and_update().threads_of(process::cpus());
-                    match threads.resize(wanted).await {
-                        Ok(()) => ctx.ready(),
-                        Err(wrong) => ctx.degraded(format!("{} threads: {wrong}", threads.count())),
-                    }
+                    let new = settings.borrow_and_update().clone();
+                    orders.send_modify(|orders| orders.share = new.cpu_limit);
+                    let wanted = new.threads_on(&self.machine, self.habit);
+                    let outcome = threads.resize(wanted).await;
+                    too_few = outcome.err().map(|wrong| format!("{} threads: {wrong}", threads.count()));
+                    self.rest(&mut rest, &new, orders).await;
+                    condition(ctx, rest.decision.as_ref(), too_few.as_deref());
                 }
                 _ = sample.tick() => {
                     if threads.any_died() {
                         return Err(HasherError::Died.into());
                     }
-                    let hashes = hashes.load(Ordering::Relaxed);
+                    let now = settings.borrow().clone();
+                    if self.rest(&mut rest, &now, orders).await {
+                        condition(ctx, rest.decision.as_ref(), too_few.as_deref());
+                    }
+                    let hashes = self.done.hashes.load(Ordering::Relaxed);
                     let hashrate = window.sample(self.clock.mono(), hashes);
+                    self.count_unsent(&mut account);
                     self.status.send_modify(|status| {
                         status.hashes = hashes;
                         status.hashrate = hashrate;
@@ -163,13 +196,65 @@ impl Hasher {
         }
         // The last verdicts may still be on their way when the stop comes; those that are here count.
         while let Ok(verdict) = verdicts.try_recv() {
-            count(&mut account, verdict);
+            self.count(&mut account, verdict);
         }
+        self.count_unsent(&mut account);
         self.status.send_modify(|status| {
-            status.hashes = hashes.load(Ordering::Relaxed);
+            status.hashes = self.done.hashes.load(Ordering::Relaxed);
             status.leases = vec![account];
         });
         Ok(())
+    }
+
+    /// Decides whether to rest, and tells the threads; whether that is another state than before,
+    /// or one to be told anew.
+    async fn rest(
+        &self,
+        rest: &mut Rest,
+        settings: &HasherSettings,
+        orders: &watch::Sender<Orders>,
+    ) -> bool {
+        let awake = Duration::from_micros(self.done.awake_us.load(Ordering::Relaxed));
+        let own = rest.own_load.step(self.clock.mono(), awake);
+        let rules =
+            Rules { on_battery: settings.pause_on_battery, above_load: settings.pause_above_load };
+        if rules == Rules::default() && rest.state.paused.is_none() {
+            return false;
+        }
+        let machine = self.machine.clone();
+        // A battery may take its time to answer, and that is no time of the runtime's.
+        let looked = tokio::task::spawn_blocking(move || machine.surroundings()).await;
+        let Ok(looked) = looked else { return false };
+        let now = self.clock.mono();
+        let load = looked.load.map(|load| (load - own).max(0.0));
+        let inputs = Inputs { power: looked.power, load, at: now };
+        let (state, decision) = pause::decide(&inputs, &rest.state, &rules, now);
+        rest.state = state;
+        if decision.changed {
+            match decision.paused {
+                Some(reason) => tracing::warn!(reason = reason.word(), "{decision}"),
+                None => tracing::info!("hashing goes on"),
+            }
+            orders.send_modify(|orders| orders.paused = decision.paused.is_some());
+            self.status.send_modify(|status| status.paused = decision.paused);
+        }
+        let told_anew = decision.changed || decision.paused.is_some();
+        rest.decision = Some(decision);
+        told_anew
+    }
+
+    fn count(&self, account: &mut LeaseStatus, verdict: Verdict) {
+        tracing::debug!(ticket = %verdict.ticket, outcome = ?verdict.outcome, "verdict");
+        account.count(verdict.outcome, self.clock.mono());
+    }
+
+    /// Shares that came back to the threads are lost, with the reason.
+    fn count_unsent(&self, account: &mut LeaseStatus) {
+        for (count, why) in
+            [(&self.done.no_room, RefusedWhy::Full), (&self.done.gone, RefusedWhy::Gone)]
+        {
+            account.lose(why.to_string(), count.swap(0, Ordering::Relaxed));
+        }
     }
 
     /// Waits until the source is wide enough; `None` when told to stop before.
@@ -229,108 +314,19 @@ fn attach(
     lease.verdicts
 }
 
-fn count(account: &mut LeaseStatus, verdict: Verdict) {
-    tracing::debug!(ticket = %verdict.ticket, outcome = ?verdict.outcome, "verdict");
-    account.count(verdict.outcome);
+/// What the service remembers of its pauses.
+#[derive(Default)]
+struct Rest {
+    own_load: OwnLoad,
+    state: pause::State,
+    decision: Option<Decision>,
 }
 
-/// The threads of one run.
-struct Threads {
-    hasher: Hasher,
-    leases: watch::Receiver<Leases>,
-    hashes: Arc<AtomicU64>,
-    /// Of this run's own, so that its threads end with it, also when nobody asked for the stop. Each
-    /// thread has a child of it.
-    stop: CancellationToken,
-    working: Vec<(CancellationToken, JoinHandle<()>)>,
-    /// Told to stop, within a slice of work.
-    leaving: Vec<JoinHandle<()>>,
-}
-
-impl Threads {
-    fn new(
-        hasher: &Hasher,
-        leases: watch::Receiver<Leases>,
-        hashes: Arc<AtomicU64>,
-        ctx: &Ctx,
-    ) -> Self {
-        let (hasher, stop) = (hasher.clone(), ctx.stop_token().child_token());
-        Self { hasher, leases, hashes, stop, working: Vec::new(), leaving: Vec::new() }
-    }
-
-    fn count(&self) -> usize {
-        self.working.len()
-    }
-
-    /// Starts or ends threads until there are `wanted`. Those that work on notice nothing.
-    async fn resize(&mut self, wanted: usize) -> Result<(), HasherError> {
-        let before = self.count();
-        let outcome = self.grow(wanted.saturating_sub(before)).await;
-        while self.count() > wanted
-            && let Some((stop, thread)) = self.working.pop()
-        {
-            stop.cancel();
-            self.leaving.push(thread);
-        }
-        self.leaving.retain(|thread| !thread.is_finished());
-        let now = self.count();
-        if before > 0 && now != before {
-            tracing::info!(before, now, "hashing threads");
-        }
-        self.hasher.status.send_modify(|status| status.threads = now);
-        outcome
-    }
-
-    async fn grow(&mut self, more: usize) -> Result<(), HasherError> {
-        let (registry, algorithm) = (self.hasher.registry.clone(), self.hasher.algorithm);
-        let provers = move || (0..more).map(|_| registry.best(algorithm)).collect();
-        // The self-test of each engine is work for a processor, not for the runtime.
-        let made: Result<Vec<Prover>, NoProver> =
-            tokio::task::spawn_blocking(provers).await.map_err(|_| HasherError::Died)?;
-        made?.into_iter().try_for_each(|prover| self.start(prover))
-    }
-
-    fn start(&mut self, prover: Prover) -> Result<(), HasherError> {
-        let hasher = &self.hasher;
-        for failed in prover.passed_over() {
-            tracing::warn!(%failed, "an engine failed its self-test and is not used");
-        }
-        let engine = prover.name();
-        let stop = self.stop.child_token();
-        let thread = Thread {
-            prover,
-            leases: self.leases.clone(),
-            hashes: self.hashes.clone(),
-            clock: hasher.clock,
-            stop: stop.clone(),
-        };
-        let idle = hasher.settings.borrow().idle_priority;
-        let run = move || {
-            if idle && let Err(wrong) = process::lower_this_thread() {
-                tracing::warn!(%wrong, "this thread keeps its priority");
-            }
-            thread.run();
-        };
-        let name = format!("hash-{}", self.working.len());
-        self.working.push((stop, std::thread::Builder::new().name(name).spawn(run)?));
-        hasher.status.send_modify(|status| status.engine = engine);
-        Ok(())
-    }
-
-    fn any_died(&self) -> bool {
-        self.working.iter().any(|(_, thread)| thread.is_finished())
-    }
-
-    /// Ends all of them.
-    async fn join(self) {
-        self.stop.cancel();
-        let working = self.working.into_iter().map(|(_, thread)| thread);
-        let threads: Vec<JoinHandle<()>> = working.chain(self.leaving).collect();
-        let joined = tokio::task::spawn_blocking(move || {
-            threads.into_iter().all(|thread| thread.join().is_ok())
-        });
-        if !joined.await.unwrap_or(false) {
-            tracing::error!("a hashing thread died");
-        }
+/// Tells how it stands: what rests, then what is missing.
+fn condition(ctx: &Ctx, decision: Option<&Decision>, too_few: Option<&str>) {
+    match (decision.filter(|decision| decision.paused.is_some()), too_few) {
+        (Some(decision), _) => ctx.degraded(decision.to_string()),
+        (None, Some(why)) => ctx.degraded(why),
+        (None, None) => ctx.ready(),
     }
 }

@@ -1,7 +1,12 @@
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use sl_units::{HashRate, Mono};
 use sl_work::{Outcome, WorkerName};
+
+use crate::pause::Reason;
+
+/// Different reasons that are counted apart; a source may say anything.
+const REASONS: usize = 16;
 
 /// How the engines fare.
 #[derive(Clone, Debug, Default)]
@@ -10,10 +15,12 @@ pub struct HasherStatus {
     pub engine: &'static str,
     /// Threads that hash.
     pub threads: usize,
-    /// Hashes since the start.
+    /// Hashes made since the start.
     pub hashes: u64,
-    /// Over the last ten seconds.
+    /// Hashes really made over the last ten seconds, pauses and waits included.
     pub hashrate: HashRate,
+    /// Why hashing rests, if it does.
+    pub paused: Option<Reason>,
     /// Each lease's shares.
     pub leases: Vec<LeaseStatus>,
 }
@@ -25,33 +32,70 @@ pub struct LeaseStatus {
     pub worker: WorkerName,
     /// Taken by the source.
     pub accepted: u64,
+    /// When the source took the first.
+    pub first_accepted: Option<Mono>,
     /// Refused by the source.
     pub rejected: u64,
     /// Too late.
     pub stale: u64,
-    /// Without a verdict.
+    /// Not sent up, or sent up and never judged.
     pub lost: u64,
-    /// The source's last words of refusal.
-    pub last_refusal: Option<String>,
+    /// Refused, in the source's words.
+    pub rejected_by_reason: Reasons,
+    /// Lost, by reason.
+    pub lost_by_reason: Reasons,
+}
+
+/// Counts by reason. Those of the seventeenth reason on count as "other".
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reasons(BTreeMap<String, u64>);
+
+impl Reasons {
+    /// Each reason with its count.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.0.iter().map(|(reason, count)| (reason.as_str(), *count))
+    }
+
+    fn add(&mut self, reason: String, count: u64) {
+        let known = self.0.contains_key(&reason) || self.0.len() < REASONS;
+        let reason = if known { reason } else { "other".to_owned() };
+        *self.0.entry(reason).or_default() += count;
+    }
 }
 
 impl LeaseStatus {
-    pub(crate) const fn new(worker: WorkerName) -> Self {
-        Self { worker, accepted: 0, rejected: 0, stale: 0, lost: 0, last_refusal: None }
+    pub(crate) fn new(worker: WorkerName) -> Self {
+        Self {
+            worker,
+            accepted: 0,
+            first_accepted: None,
+            rejected: 0,
+            stale: 0,
+            lost: 0,
+            rejected_by_reason: Reasons::default(),
+            lost_by_reason: Reasons::default(),
+        }
     }
 
-    pub(crate) fn count(&mut self, outcome: Outcome) {
+    pub(crate) fn count(&mut self, outcome: Outcome, now: Mono) {
         match outcome {
-            Outcome::Accepted { .. } => self.accepted += 1,
+            Outcome::Accepted { .. } => {
+                self.accepted += 1;
+                self.first_accepted.get_or_insert(now);
+            }
             Outcome::Stale { .. } => self.stale += 1,
             Outcome::Rejected { reason } => {
                 self.rejected += 1;
-                self.last_refusal = Some(reason);
+                self.rejected_by_reason.add(reason, 1);
             }
-            Outcome::Lost { reason } => {
-                self.lost += 1;
-                self.last_refusal = Some(reason);
-            }
+            Outcome::Lost { reason } => self.lose(reason, 1),
+        }
+    }
+
+    pub(crate) fn lose(&mut self, reason: String, count: u64) {
+        if count > 0 {
+            self.lost += count;
+            self.lost_by_reason.add(reason, count);
         }
     }
 }
@@ -85,10 +129,13 @@ mod tests {
 
     use super::*;
 
+    fn at(seconds: u64) -> Mono {
+        Mono::from_start(Duration::from_secs(seconds))
+    }
+
     #[test]
     fn the_rate_is_that_of_the_last_ten_samples() {
         let mut window = Window::default();
-        let at = |seconds| Mono::from_start(Duration::from_secs(seconds));
         assert_eq!(window.sample(at(0), 0), HashRate::default());
         for second in 1..=20 {
             let rate = if second <= 10 { 100 } else { 200 };
@@ -96,5 +143,28 @@ mod tests {
             let _ = window.sample(at(second), hashes);
         }
         assert_eq!(window.sample(at(21), 3200), HashRate::from_hs(200.0));
+    }
+
+    #[test]
+    fn every_share_counts_once_with_its_reason() {
+        let mut account = LeaseStatus::new("cpu".into());
+        let accepted = || Outcome::Accepted { credited: Vec::new(), missed: Vec::new() };
+        account.count(Outcome::Stale { reason: "old".into() }, at(1));
+        account.count(accepted(), at(2));
+        account.count(accepted(), at(3));
+        for number in 0..40 {
+            account.count(Outcome::Rejected { reason: format!("reason {number}") }, at(4));
+        }
+        account.count(Outcome::Lost { reason: "silence".into() }, at(5));
+        account.lose("no room".into(), 7);
+        account.lose("gone".into(), 0);
+        let LeaseStatus { accepted, stale, rejected, lost, .. } = account;
+        assert_eq!((accepted, stale, rejected, lost), (2, 1, 40, 8));
+        assert_eq!(account.first_accepted, Some(at(2)));
+        let lost: Vec<_> = account.lost_by_reason.iter().collect();
+        assert_eq!(lost, [("no room", 7), ("silence", 1)]);
+        let refused: Vec<_> = account.rejected_by_reason.iter().collect();
+        assert_eq!(refused.len(), REASONS + 1);
+        assert_eq!(refused.first(), Some(&("other", 24)));
     }
 }

@@ -44,6 +44,12 @@ pub struct Summary {
     pub shares: Shares,
     /// Hashes per second of this machine's engines; `null` where none run or none is measured yet.
     pub hashrate_hs: Option<f64>,
+    /// Hashes made by this machine's engines since the start; `null` where none run.
+    #[serde(default)]
+    pub hashes: Option<u64>,
+    /// Why this machine's engines rest: `battery` or `load`; `null` while they do not.
+    #[serde(default)]
+    pub paused: Option<String>,
     /// The engine in use.
     pub engine: Option<String>,
     /// Threads of this machine that hash; `null` where no engines run.
@@ -84,6 +90,12 @@ pub struct Shares {
     pub stale: u64,
     /// Refused, by reason.
     pub rejected_by_reason: BTreeMap<String, u64>,
+    /// Not sent up, or never judged; machines' shares are lost at `gateway.forwarded` only.
+    #[serde(default)]
+    pub lost: u64,
+    /// Lost, by reason.
+    #[serde(default)]
+    pub lost_by_reason: BTreeMap<String, u64>,
     /// Seconds from the start to the first accepted share; `null` while there is none.
     pub first_accepted_s: Option<f64>,
 }
@@ -269,6 +281,8 @@ impl Summary {
             world: None,
             shares: Shares::default(),
             hashrate_hs: None,
+            hashes: None,
+            paused: None,
             engine: None,
             engine_threads: None,
             chains: BTreeMap::new(),

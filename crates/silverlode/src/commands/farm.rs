@@ -73,8 +73,13 @@ fn flags_of(mine: &Mine) -> Result<Vec<Flag>, Failure> {
         }
         None => {}
     }
-    let threads = mine.threads.map(|threads| threads.to_string());
-    set("-t", "mine.threads", &threads);
+    let yes = |given: bool| given.then(|| "true".to_owned());
+    set("-t", "mine.threads", &mine.threads);
+    set("--pin", "mine.pin", &yes(mine.pin));
+    set("--priority", "mine.priority", &mine.priority);
+    set("--cpu-limit", "mine.cpu_limit", &mine.cpu_limit);
+    set("--pause-on-battery", "mine.pause_on_battery", &yes(mine.pause_on_battery));
+    set("--pause-above-load", "mine.pause_above_load", &mine.pause_above_load);
     Ok(flags)
 }
 

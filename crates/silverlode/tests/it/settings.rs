@@ -44,7 +44,7 @@ fn set_keeps_every_comment_and_the_file_before() {
     );
 
     let told = home.good(&["config", "unset", "mine.threads"]);
-    assert!(told.contains("mine.threads: 3 → 0"), "{told}");
+    assert!(told.contains("mine.threads: 3 → auto"), "{told}");
     assert!(home.good(&["config", "set", "log.level", "warn"]).contains("nothing to change"));
     let output = home
         .command(&["config", "set", "log.level", "debug"])
@@ -61,7 +61,7 @@ fn set_refuses_before_it_writes_and_creates_what_is_missing() {
     let home = Home::new();
     for (key, value, part) in [
         ("mine.treads", "1", "did you mean \"mine.threads\"?"),
-        ("mine.threads", "-1", "from 0 to 1024"),
+        ("mine.threads", "-1", "from 1 to 1024"),
         ("mine.threads", "many", "a whole number"),
         ("simulation.rpc_password", "env:", "a secret"),
         ("version", "9", "use that one"),
@@ -95,7 +95,7 @@ fn templates_schema_diff_and_migration() {
     }
     home.good(&["config", "schema", "--write"]);
     let schema: Value = serde_json::from_str(&home.read("silverlode.schema.json")).expect("JSON");
-    assert_eq!(schema["properties"]["mine"]["properties"]["threads"]["maximum"], 1024);
+    assert_eq!(schema["properties"]["mine"]["properties"]["threads"]["default"], "auto");
     assert_eq!(home.good(&["config", "schema"]), home.read("silverlode.schema.json"));
 
     assert_eq!(home.good(&["config", "diff", "full.yaml"]), "no difference\n");

@@ -9,7 +9,7 @@ use std::{
 use sl_chain::coins::Ticker;
 use sl_config::Plain;
 use sl_gateway::{Gateway, GatewayStatus};
-use sl_hasher::{Hasher, HasherStatus};
+use sl_hasher::{Habit, Hasher, HasherStatus, Machine};
 use sl_pow::Registry;
 use sl_simnode::NodeHandle;
 use sl_solo::{Solo, SoloPorts, SoloSection, SoloSettings, SoloStatus};
@@ -52,6 +52,9 @@ pub(super) struct Parts {
     registry: Registry,
     /// The proof of work of the source: the parent coin's.
     algorithm: &'static str,
+    machine: Machine,
+    /// How this machine's engines behave where the settings leave it to the command.
+    habit: Habit,
     following: Option<Following>,
     /// Who follows live settings.
     appliers: Vec<Applier>,
@@ -70,13 +73,15 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    pub(super) fn new(builder: Builder) -> Self {
+    pub(super) fn new(builder: Builder, habit: Habit) -> Self {
         let Builder { settings, ports, registry, following } = builder;
         Self {
             settings,
             ports,
             registry,
             algorithm: ALGORITHM,
+            machine: Machine::real(),
+            habit,
             following,
             appliers: Vec::new(),
             specs: Vec::new(),
@@ -234,6 +239,7 @@ impl Parts {
     }
 
     pub(super) fn hasher(&mut self, source: Source, worker: &str) {
+        let machine = self.machine.clone();
         let hasher = Hasher::new(
             self.settings.mine.clone(),
             self.algorithm,
@@ -242,10 +248,11 @@ impl Parts {
             worker.into(),
             self.ports.clock,
         );
+        let hasher = hasher.with_habit(self.habit).on(machine);
         self.hasher = Some(hasher.status());
-        let threads = hasher.settings();
-        self.appliers.push(Applier::new("mine.threads", move |settings| {
-            threads.send_replace(settings.mine.clone());
+        let followed = hasher.settings();
+        self.appliers.push(Applier::new("mine", move |settings| {
+            followed.send_modify(|followed| followed.take_live(&settings.mine));
             Ok(())
         }));
         let spec = ServiceSpec::new("hasher", "this machine's engines", move |ctx| {

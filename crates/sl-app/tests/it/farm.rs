@@ -13,8 +13,8 @@ pub(crate) fn quick_world() -> Settings {
     settings.simulation.min_hashes_per_block = 32.0;
     settings.simulation.rpc_port = ports;
     settings.gateway.listen = ([127, 0, 0, 1], ports + 10).into();
-    settings.mine.threads = 1;
-    settings.mine.idle_priority = false;
+    settings.mine.threads = sl_hasher::Threads::Number(1);
+    settings.mine.priority = sl_hasher::Priority::Normal;
     settings
 }
 

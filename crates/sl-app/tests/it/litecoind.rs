@@ -57,7 +57,7 @@ async fn solo_on_a_real_litecoin_node() {
         ..SoloSection::default()
     };
     let mut settings = Settings { solo, ..Settings::default() };
-    settings.mine.threads = 1;
+    settings.mine.threads = sl_hasher::Threads::Number(1);
     let miner = start(settings, Composition::Mine);
     miner
         .until(|summary| {

@@ -3,7 +3,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    fs,
     path::Path,
 };
 
@@ -31,14 +30,17 @@ impl Topology {
     /// Looks at this machine, as far as the calling thread may use it.
     #[must_use]
     pub fn look() -> Self {
-        Self::read(Path::new("/sys/devices/system"), crate::affinity::allowed().as_deref())
+        let system = Path::new("/sys/devices/system");
+        let file = |path: &str| std::fs::read_to_string(system.join(path)).ok();
+        Self::read(file, crate::affinity::allowed().as_deref())
     }
 
     /// Reads a tree such as `/sys/devices/system`, less the CPUs that are not `allowed`; `None`
-    /// allows all. Where the tree does not tell, a CPU is a core of its own on the one node.
+    /// allows all. `file` gives the text of a file of the tree. Where the tree does not tell, a CPU
+    /// is a core of its own on the one node.
     #[must_use]
-    pub fn read(system: &Path, allowed: Option<&[usize]>) -> Self {
-        let list = |path: &str| fs::read_to_string(system.join(path)).ok().map(|it| numbers(&it));
+    pub fn read(file: impl Fn(&str) -> Option<String>, allowed: Option<&[usize]>) -> Self {
+        let list = |path: &str| file(path).map(|text| numbers(&text));
         let online = list("cpu/online");
         let present: BTreeSet<usize> = match (&online, allowed) {
             (Some(online), Some(allowed)) => {
@@ -139,8 +141,34 @@ mod tests {
 
     #[test]
     fn a_machine_that_tells_nothing_is_one_node_of_single_cores() {
-        let topology = Topology::read(Path::new("/no/such/folder"), Some(&[2, 5]));
+        let topology = Topology::read(|_| None, Some(&[2, 5]));
         assert_eq!((topology.cpus().len(), topology.cores(), topology.nodes()), (2, 2, 1));
-        assert_eq!(Topology::read(Path::new("/no/such/folder"), None), Topology::default());
+        assert_eq!(Topology::read(|_| None, None), Topology::default());
+    }
+
+    /// CPUs, cores and nodes of a recorded tree, and the order in which threads take its CPUs.
+    fn check(recorded: &str, (cpus, cores, nodes): (usize, usize, usize), order: &[usize]) {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/topology");
+        let text = std::fs::read_to_string(root.join(recorded)).expect("it is recorded");
+        let files: BTreeMap<&str, &str> =
+            text.lines().map(|line| line.split_once(':').expect("a path")).collect();
+        let allowed = files.get("Cpus_allowed_list").map(|list| numbers(list));
+        let allowed: Option<Vec<usize>> = allowed.map(|allowed| allowed.into_iter().collect());
+        let file = |path: &str| files.get(path).map(|text| format!("{text}\n"));
+        let topology = Topology::read(file, allowed.as_deref());
+        let found = (topology.cpus().len(), topology.cores(), topology.nodes());
+        assert_eq!(found, (cpus, cores, nodes), "{recorded}");
+        let found: Vec<usize> = topology.order().iter().map(|cpu| cpu.number).collect();
+        assert_eq!(found, order, "{recorded}");
+    }
+
+    #[test]
+    fn physical_cores_come_first_and_nodes_in_turn() {
+        check("vm-16.txt", (16, 16, 1), &Vec::from_iter(0..16));
+        check("smt.txt", (8, 4, 1), &[0, 1, 2, 3, 4, 5, 6, 7]);
+        check("two-nodes.txt", (16, 8, 2), &[0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15]);
+        check("holes.txt", (6, 4, 1), &[0, 4, 10, 12, 1, 5]);
+        // Of five CPUs left, 2 and 10 share a core; 12 and 13 are on the other node.
+        check("cpuset.txt", (5, 4, 2), &[2, 12, 3, 13, 10]);
     }
 }

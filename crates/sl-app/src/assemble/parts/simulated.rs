@@ -7,7 +7,6 @@ use sl_chain::{
     coins::{Role, Ticker},
 };
 use sl_gateway::GatewaySettings;
-use sl_ports::process;
 use sl_simnode::{self as simnode, PowHash, SimNode};
 use sl_solo::{NodeSettings, SoloSettings};
 use sl_units::{HashRate, Target};
@@ -24,13 +23,18 @@ impl Parts {
     pub(in crate::assemble) fn nodes(&mut self) -> Result<(), AssembleError> {
         let simulation = self.settings.simulation.clone();
         let clock = self.ports.clock;
-        let threads = self.settings.mine.threads_of(process::cpus());
+        let mine = &self.settings.mine;
+        let threads = mine.threads_on(&self.machine, self.habit);
+        let share = mine.cpu_limit.fraction();
         let chains = simulation.chains();
         let parent = chains.iter().map(|coin| coin.row()).find(|row| row.role == Role::Parent);
         self.algorithm = parent.map_or(self.algorithm, |row| row.algorithm);
         let engine_rate = match simulation.engine_rate {
             Some(rate) => rate,
-            None => quick_rate(&self.registry, self.algorithm, threads, clock)?,
+            None => {
+                let rate = quick_rate(&self.registry, self.algorithm, threads, clock)?;
+                HashRate::from_hs(rate.hs() * share)
+            }
         };
         self.engine_rate = Some(engine_rate);
         let seed = self.ports.randomness.rng("world").u64(..);

@@ -6,11 +6,13 @@ use crate::{
     lanes::{Lanes, Line},
     soa::Soa,
 };
+#[cfg(target_arch = "aarch64")]
+use crate::{neon::Neon, rows::Rows, single::NeonOne};
 #[cfg(target_arch = "x86_64")]
 use crate::{
     rows::Rows,
     single::Sse2One,
-    x86::{Avx2, Avx512, Sse2},
+    x86::{Avx2, Avx512, Avx512Vl, Sse2},
 };
 use sl_pow::EngineRow;
 
@@ -93,6 +95,12 @@ kernel! {
 
 #[cfg(target_arch = "x86_64")]
 kernel! {
+    /// 256 bits with the registers and the rotation of AVX-512, for CPUs that run slower with 512.
+    Avx512VlSoa = "avx512vl", Avx512Vl, Soa, cost: 1000, detect: Avx512Vl::detect(), feature: "avx512vl"
+}
+
+#[cfg(target_arch = "x86_64")]
+kernel! {
     /// A candidate: no shuffles in the rounds, but half of the words live in memory.
     Sse2Soa = "sse2-soa", Sse2, Soa, cost: 1440, detect: Sse2::detect(), feature: "sse2"
 }
@@ -109,16 +117,35 @@ kernel! {
     Avx512Rows = "avx512-rows", Avx512, Rows<4>, cost: 1700, detect: Avx512::detect(), feature: "avx512f"
 }
 
+#[cfg(target_arch = "aarch64")]
+kernel! {
+    /// Any aarch64 of today: 128 bits, 32 registers. Its cost, and that of the next, are guesses:
+    /// none has been measured.
+    NeonRows = "neon", Neon, Rows<3>, cost: 1000, detect: Neon::detect(), feature: "neon"
+}
+
+#[cfg(target_arch = "aarch64")]
+kernel! {
+    /// A candidate: the 16 words of a block in 16 of 32 registers.
+    NeonSoa = "neon-soa", Neon, Soa, cost: 1300, detect: Neon::detect(), feature: "neon"
+}
+
 /// The engines of this build for an algorithm.
 pub(crate) fn rows<A: engine::Rows>(algorithm: &A) -> Vec<A::Row> {
     vec![
         algorithm.row::<Portable>(),
         #[cfg(target_arch = "x86_64")]
         algorithm.row::<Sse2One>(),
+        #[cfg(target_arch = "aarch64")]
+        algorithm.row::<NeonOne>(),
+        #[cfg(target_arch = "aarch64")]
+        algorithm.row::<NeonRows>(),
         #[cfg(target_arch = "x86_64")]
         algorithm.row::<Sse2Rows>(),
         #[cfg(target_arch = "x86_64")]
         algorithm.row::<Avx2Rows>(),
+        #[cfg(target_arch = "x86_64")]
+        algorithm.row::<Avx512VlSoa>(),
         #[cfg(target_arch = "x86_64")]
         algorithm.row::<Avx512Soa>(),
     ]
@@ -127,6 +154,8 @@ pub(crate) fn rows<A: engine::Rows>(algorithm: &A) -> Vec<A::Row> {
 /// The other layout for each instruction set.
 pub(crate) fn candidate_rows<A: engine::Rows>(algorithm: &A) -> Vec<A::Row> {
     vec![
+        #[cfg(target_arch = "aarch64")]
+        algorithm.row::<NeonSoa>(),
         #[cfg(target_arch = "x86_64")]
         algorithm.row::<Sse2Soa>(),
         #[cfg(target_arch = "x86_64")]

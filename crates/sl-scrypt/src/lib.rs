@@ -36,8 +36,12 @@ mod general;
 mod jane;
 mod kdf;
 mod kernels;
+#[cfg(test)]
+mod lane_check;
 mod lanes;
 mod mix;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod params;
 mod pbkdf2;
 mod rows;

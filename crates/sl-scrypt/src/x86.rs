@@ -23,6 +23,7 @@ macro_rules! lanes {
         rotl |$value:ident| $rotl:expr,
         gather |$from:ident| $gather:expr,
         scatter |$vector:ident, $to:ident| $scatter:expr
+        $(, also { $($also:tt)* })?
     ) => {
         $(#[$doc])*
         #[derive(Clone, Copy)]
@@ -60,6 +61,7 @@ macro_rules! lanes {
             type Cpu = $cpu;
 
             const WIDTH: usize = $width;
+            $($($also)*)?
 
             #[inline(always)]
             fn splat(_: $cpu, word: u32) -> Self {
@@ -290,70 +292,122 @@ lanes! {
         to(1, b);
         to(2, c);
         to(3, d);
+    },
+    also {
+        const REGISTERS: usize = 32;
+
+        #[inline(always)]
+        unsafe fn load_line(
+            _: Avx512Cpu,
+            lanes: &[*mut u32; MOST_LANES],
+            at: usize,
+        ) -> [Self; 16] {
+            // SAFETY: the caller promises the line of each lane.
+            let [low, high] = unsafe {
+                [Self::load_half_line(lanes, at), Self::load_half_line(lanes, at + 8)]
+            };
+            std::array::from_fn(|i| if i < 8 { low[i] } else { high[i - 8] })
+        }
+
+        #[inline(always)]
+        unsafe fn store_line(words: &[Self; 16], lanes: &[*mut u32; MOST_LANES], at: usize) {
+            // Vector q of a part holds four words of the lanes q, q + 4, q + 8, q + 12; of the
+            // four parts together these make four whole lines.
+            let parts: [[Self; 4]; 4] =
+                std::array::from_fn(|p| Self::transpose(std::array::from_fn(|m| words[4 * p + m])));
+            for q in 0..4 {
+                let lines = Self::transpose_blocks(std::array::from_fn(|p| parts[p][q]));
+                for (block, line) in lines.into_iter().enumerate() {
+                    // SAFETY: the caller promises the line of each lane.
+                    unsafe { _mm512_store_si512(lanes[q + 4 * block].add(at).cast(), line.0) };
+                }
+            }
+        }
     }
 }
+
+/// How lines of 64 bytes become words by lane, and back: written as whole lines, read as halves,
+/// with the fewest instructions that only one of the two ports can do.
+impl Avx512 {
+    /// Eight neighbouring words of each lane.
+    ///
+    /// # Safety
+    /// The CPU has the instructions; the pointers, moved by `at` words, point to eight readable
+    /// words, aligned to 32 bytes.
+    #[inline(always)]
+    unsafe fn load_half_line(lanes: &[*mut u32; MOST_LANES], at: usize) -> [Self; 8] {
+        // SAFETY: the caller promises the words and the instructions.
+        let pair = |low: usize, high: usize| unsafe {
+            let from = |lane: usize| _mm256_load_si256(lanes[lane].add(at).cast());
+            _mm512_inserti64x4::<1>(_mm512_castsi256_si512(from(low)), from(high))
+        };
+        let both: [[Self; 2]; 4] = std::array::from_fn(|q| {
+            let (a, b) = (pair(q, q + 4), pair(q + 8, q + 12));
+            // SAFETY: the caller promises the instructions.
+            unsafe {
+                [
+                    Self(_mm512_shuffle_i32x4::<0b10_00_10_00>(a, b)),
+                    Self(_mm512_shuffle_i32x4::<0b11_01_11_01>(a, b)),
+                ]
+            }
+        });
+        let front = Self::transpose(std::array::from_fn(|q| both[q][0]));
+        let back = Self::transpose(std::array::from_fn(|q| both[q][1]));
+        std::array::from_fn(|i| if i < 4 { front[i] } else { back[i - 4] })
+    }
+
+    /// Four vectors, seen as 4 × 4 blocks of 128 bits, with rows and columns exchanged.
+    #[inline(always)]
+    fn transpose_blocks([a, b, c, d]: [Self; 4]) -> [Self; 4] {
+        // SAFETY: a value of this type is only made with the proof of its instructions.
+        unsafe {
+            let (ab_low, ab_high) = (
+                _mm512_shuffle_i32x4::<0b01_00_01_00>(a.0, b.0),
+                _mm512_shuffle_i32x4::<0b11_10_11_10>(a.0, b.0),
+            );
+            let (cd_low, cd_high) = (
+                _mm512_shuffle_i32x4::<0b01_00_01_00>(c.0, d.0),
+                _mm512_shuffle_i32x4::<0b11_10_11_10>(c.0, d.0),
+            );
+            [
+                Self(_mm512_shuffle_i32x4::<0b10_00_10_00>(ab_low, cd_low)),
+                Self(_mm512_shuffle_i32x4::<0b11_01_11_01>(ab_low, cd_low)),
+                Self(_mm512_shuffle_i32x4::<0b10_00_10_00>(ab_high, cd_high)),
+                Self(_mm512_shuffle_i32x4::<0b11_01_11_01>(ab_high, cd_high)),
+            ]
+        }
+    }
+}
+
+lanes! {
+    /// 256 bits of a CPU that could have 512: 32 registers, and a rotation in one instruction.
+    Avx512Vl(__m256i), proof Avx512VlCpu = "avx512vl", width 8,
+    splat _mm256_set1_epi32, load _mm256_load_si256, store _mm256_store_si256,
+    add _mm256_add_epi32, xor _mm256_xor_si256, and _mm256_and_si256, shr _mm256_srl_epi32,
+    low _mm256_unpacklo_epi32, high _mm256_unpackhi_epi32, low_pair _mm256_unpacklo_epi64,
+    high_pair _mm256_unpackhi_epi64, shuffle _mm256_shuffle_epi32,
+    rotl |value| _mm256_rolv_epi32(value, _mm256_set1_epi32(LEFT.cast_signed())),
+    gather |from| {
+        let (low, high) = (from(0), from(1));
+        // SAFETY: the proof is given.
+        unsafe { _mm256_set_m128i(high, low) }
+    },
+    scatter |vector, to| {
+        // SAFETY: a value of this type is only made with the proof of its instructions.
+        let (low, high) = unsafe {
+            (_mm256_castsi256_si128(vector), _mm256_extracti128_si256::<1>(vector))
+        };
+        to(0, low);
+        to(1, high);
+    },
+    also { const REGISTERS: usize = 32; }
+}
+
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Each operation of a lane type says in each lane what `u32` says.
-    fn check<L: Blocks>(cpu: Option<L::Cpu>) {
-        let Some(cpu) = cpu else { return };
-        let words = |seed: u32| {
-            Line(std::array::from_fn(|i| (seed + i as u32).wrapping_mul(0x9e37_79b9) ^ 0x1234_5678))
-        };
-        let (a, b) = (words(3), words(1000));
-        let same = |found: L, expect: &dyn Fn(usize) -> u32, what: &str| {
-            let mut line = Line::ZERO;
-            found.store(&mut line);
-            for lane in 0..L::WIDTH {
-                assert_eq!(line.0[lane], expect(lane), "{what} in lane {lane} of {}", L::WIDTH);
-            }
-        };
-        let (x, y) = (L::load(cpu, &a), L::load(cpu, &b));
-        same(x, &|i| a.0[i], "load");
-        same(L::splat(cpu, 0xdead_beef), &|_| 0xdead_beef, "splat");
-        same(x.add(y), &|i| a.0[i].wrapping_add(b.0[i]), "add");
-        same(x.xor(y), &|i| a.0[i] ^ b.0[i], "xor");
-        same(x.and(y), &|i| a.0[i] & b.0[i], "and");
-        same(x.rotl::<7, 25>(), &|i| a.0[i].rotate_left(7), "rotl 7");
-        same(x.rotl::<18, 14>(), &|i| a.0[i].rotate_left(18), "rotl 18");
-        same(x.shr::<10>(), &|i| a.0[i] >> 10, "shr 10");
-        same(x.swap_bytes(cpu), &|i| a.0[i].swap_bytes(), "swap_bytes");
-        same(x.turn1(), &|i| a.0[i / 4 * 4 + (i + 1) % 4], "turn1");
-        same(x.turn2(), &|i| a.0[i / 4 * 4 + (i + 2) % 4], "turn2");
-        same(x.turn3(), &|i| a.0[i / 4 * 4 + (i + 3) % 4], "turn3");
-
-        let mut memory = [Line::ZERO; MOST_LANES];
-        let lanes = memory.each_mut().map(|line| line.0.as_mut_ptr());
-        let four = [10, 20, 30, 40].map(|seed| L::load(cpu, &words(seed)));
-        // SAFETY: each lane has a line of 16 words of its own, aligned to 64 bytes.
-        let back = unsafe {
-            L::store_words(four, &lanes, 4);
-            L::load_words(cpu, &lanes, 4)
-        };
-        for (m, seed) in [10, 20, 30, 40].into_iter().enumerate() {
-            same(back[m], &|i| words(seed).0[i], "load_words after store_words");
-            for (lane, line) in memory.iter().enumerate().take(L::WIDTH) {
-                assert_eq!(line.0[4 + m], words(seed).0[lane], "store_words, lane {lane}");
-            }
-        }
-
-        let lines: [Line; MOST_LANES] = std::array::from_fn(|lane| words(lane as u32 * 50));
-        let block: [Line; 16] = std::array::from_fn(|i| words(i as u32 * 70 + 7));
-        let mut state: [L; 8] = std::array::from_fn(|i| L::load(cpu, &lines[i]));
-        L::compress(cpu, &mut state, &block.map(|line| L::load(cpu, &line)));
-        for lane in 0..L::WIDTH {
-            let mut expect = std::array::from_fn(|i| lines[i].0[lane]);
-            crate::kdf::compress_one(&mut expect, &block.map(|line| line.0[lane]));
-            for (word, expect) in state.iter().zip(expect) {
-                let mut line = Line::ZERO;
-                word.store(&mut line);
-                assert_eq!(line.0[lane], expect, "compress, lane {lane} of {}", L::WIDTH);
-            }
-        }
-    }
+    use crate::lane_check::check;
 
     #[test]
     fn lanes_of_sse2_are_words() {
@@ -369,5 +423,6 @@ mod tests {
     #[test]
     fn lanes_of_avx512_are_words() {
         check::<Avx512>(Avx512::detect());
+        check::<Avx512Vl>(Avx512Vl::detect());
     }
 }

@@ -1,0 +1,528 @@
+//! Who is kept out, for how long, and why.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    time::Duration,
+};
+
+use sl_units::Mono;
+
+use crate::{Bounded, Network};
+
+/// What a peer did wrong. A stale share is no offence, so it is not among these.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Offence {
+    /// A message that cannot be read, or that a validator refused.
+    Malformed,
+    /// A line over the limit.
+    Oversized,
+    /// More messages than are taken before authorisation.
+    Flood,
+    /// A line that did not come to its end.
+    Stalled,
+    /// No authorisation in time.
+    Unauthorized,
+    /// A wrong password, or a name that is not taken.
+    WrongCredentials,
+    /// A share that does not meet its target.
+    LowDifficulty,
+    /// A share that was sent before.
+    Duplicate,
+    /// A share of the wrong shape: lengths, time, version, a job that never was.
+    BadShare,
+    /// Half of its last shares or more were invalid: a ban at once.
+    MostlyInvalid,
+}
+
+impl Offence {
+    /// All offences, in the order of their counters.
+    pub const ALL: [Self; 10] = [
+        Self::Malformed,
+        Self::Oversized,
+        Self::Flood,
+        Self::Stalled,
+        Self::Unauthorized,
+        Self::WrongCredentials,
+        Self::LowDifficulty,
+        Self::Duplicate,
+        Self::BadShare,
+        Self::MostlyInvalid,
+    ];
+
+    /// The offence in one word for metrics.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Oversized => "oversized",
+            Self::Flood => "flood",
+            Self::Stalled => "stalled",
+            Self::Unauthorized => "unauthorized",
+            Self::WrongCredentials => "wrong_credentials",
+            Self::LowDifficulty => "low_difficulty",
+            Self::Duplicate => "duplicate",
+            Self::BadShare => "bad_share",
+            Self::MostlyInvalid => "mostly_invalid",
+        }
+    }
+
+    /// What it adds to the score; [`BanRules::threshold`] is 100 by default.
+    #[must_use]
+    pub const fn points(self) -> f64 {
+        match self {
+            Self::LowDifficulty | Self::Duplicate => 1.0,
+            Self::BadShare => 2.0,
+            Self::Malformed | Self::Unauthorized => 5.0,
+            Self::Oversized | Self::Flood | Self::Stalled | Self::WrongCredentials => 10.0,
+            Self::MostlyInvalid => f64::INFINITY,
+        }
+    }
+}
+
+/// When somebody is banned, and for how long.
+#[derive(Clone, PartialEq, Debug)]
+pub struct BanRules {
+    /// Score at which a peer is banned.
+    pub threshold: f64,
+    /// Time in which a score halves.
+    pub half_life: Duration,
+    /// How long the first ban lasts, the second, and so on; the last holds for all further ones.
+    pub ladder: Vec<Duration>,
+    /// Good conduct of this length after a ban takes one step off the ladder.
+    pub forgive_after: Duration,
+    /// This many banned peers of one subnet (/24, or /56 of IPv6) at once, and the whole subnet is
+    /// banned; none never does.
+    pub subnet_after: Option<u32>,
+    /// Who is never banned but by an operator.
+    pub spare: Vec<Network>,
+    /// Scores, and bans, that are held at once.
+    pub remembered: usize,
+}
+
+impl Default for BanRules {
+    fn default() -> Self {
+        Self {
+            threshold: 100.0,
+            half_life: Duration::from_secs(300),
+            ladder: [60, 600, 3600].map(Duration::from_secs).to_vec(),
+            forgive_after: Duration::from_secs(3600),
+            subnet_after: Some(16),
+            spare: Network::loopback().to_vec(),
+            remembered: 65_536,
+        }
+    }
+}
+
+/// Why a ban was imposed, with what would have been needed for none.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum BanWhy {
+    /// The score reached the threshold.
+    Score {
+        /// The last offence.
+        last: Offence,
+        /// The score with it; infinite for an offence that bans at once.
+        score: f64,
+        /// The threshold; one point less would have been no ban.
+        threshold: f64,
+    },
+    /// Too many peers of the subnet are banned.
+    Neighbours {
+        /// Banned peers.
+        banned: u32,
+        /// How many it takes.
+        allowed: u32,
+    },
+    /// An operator said so.
+    Operator,
+}
+
+/// One ban.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Ban {
+    /// Who is kept out.
+    pub network: Network,
+    /// When it began.
+    pub since: Mono,
+    /// When it ends.
+    pub until: Mono,
+    /// How often its holder has been banned, this time included, less what was forgiven.
+    pub times: u32,
+    /// Why.
+    pub why: BanWhy,
+}
+
+/// What an offence led to.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Judged {
+    /// The peer is never banned.
+    Spared,
+    /// The score stands at this now.
+    Scored(f64),
+    /// The peer is banned: end its connections.
+    Banned(Ban),
+    /// The peer should be banned, and there are as many bans as can be held: end this connection.
+    NoRoom,
+}
+
+#[derive(Clone, Copy, Default, Debug)]
+struct Score {
+    points: f64,
+    at: Mono,
+}
+
+impl Score {
+    fn now(self, half_life: Duration, now: Mono) -> f64 {
+        let halvings = now.since(self.at).as_secs_f64() / half_life.as_secs_f64().max(1e-3);
+        self.points * (-halvings).exp2()
+    }
+}
+
+/// Scores of peers, and who is banned.
+///
+/// ```text
+///   unknown ── offence ──▶ scored ── threshold ──▶ banned ── time, or lifted ──▶ remembered
+///      ▲                     │ ▲                     ▲                               │
+///      └──── decay ──────────┘ └── valid shares      └── threshold: one step up ─────┤
+///      └──────────────────────────── forgiven step by step ──────────────────────────┘
+/// ```
+///
+/// A valid share takes a point off the score, never below zero. So an address behind which a whole
+/// farm stands is banned by the share of what is wrong, not by its number.
+///
+/// Memory: `remembered` scores and as many bans, of 32 and 120 bytes or so. A full table of scores forgets
+/// the longest untouched. A running ban is never forgotten for another: at the bound the ban that
+/// ran out first goes, and if all are running, a new offender is [`Judged::NoRoom`], counted.
+#[derive(Debug)]
+pub struct Bans {
+    rules: BanRules,
+    scores: Bounded<Network, Score>,
+    /// In the order of addresses, so that a subnet's are side by side.
+    bans: BTreeMap<Network, Ban>,
+    ends: BTreeSet<(Mono, Network)>,
+    no_room: u64,
+}
+
+impl Bans {
+    /// Nobody is banned yet.
+    #[must_use]
+    pub fn new(rules: BanRules) -> Self {
+        Self {
+            scores: Bounded::new(rules.remembered),
+            bans: BTreeMap::new(),
+            ends: BTreeSet::new(),
+            no_room: 0,
+            rules,
+        }
+    }
+
+    /// Other rules from now on; bans that run go on. `remembered` holds for bans at once, for
+    /// scores from the next start on.
+    pub fn set_rules(&mut self, rules: BanRules) {
+        self.rules = rules;
+    }
+
+    /// The ban that keeps this address out now; of several the one that lasts longest.
+    #[must_use]
+    pub fn check(&self, address: IpAddr, now: Mono) -> Option<Ban> {
+        let mut found = self.running(Network::peer(address), now);
+        for network in [Network::subnet(address), Network::exact(address)] {
+            let other = self.running(network, now);
+            if other.map(|ban| ban.until) > found.map(|ban| ban.until) {
+                found = other;
+            }
+        }
+        found
+    }
+
+    /// Whether the subnet of this address is banned as a whole now.
+    #[must_use]
+    pub fn check_subnet(&self, address: IpAddr, now: Mono) -> bool {
+        self.running(Network::subnet(address), now).is_some()
+    }
+
+    fn running(&self, network: Network, now: Mono) -> Option<Ban> {
+        self.bans.get(&network).copied().filter(|ban| ban.until > now)
+    }
+
+    /// Charges a peer with an offence. `valid` is how many valid shares its connection has sent
+    /// since it was last reported; they are set off first.
+    pub fn offence(&mut self, address: IpAddr, what: Offence, valid: u32, now: Mono) -> Judged {
+        if self.rules.spare.iter().any(|it| it.contains(address)) {
+            return Judged::Spared;
+        }
+        let peer = Network::peer(address);
+        if let Some(ban) = self.running(peer, now) {
+            return Judged::Banned(ban);
+        }
+        let half_life = self.rules.half_life;
+        let Some(held) = self.scores.touch(&peer, |_| true, Score::default) else {
+            return Judged::NoRoom;
+        };
+        let score = (held.now(half_life, now) - f64::from(valid)).max(0.0) + what.points();
+        *held = Score { points: score, at: now };
+        if score < self.rules.threshold {
+            return Judged::Scored(score);
+        }
+        self.scores.remove(&peer);
+        let why = BanWhy::Score { last: what, score, threshold: self.rules.threshold };
+        match self.climb(peer, why, now) {
+            Some(ban) => {
+                self.escalate(address, now);
+                Judged::Banned(ban)
+            }
+            None => Judged::NoRoom,
+        }
+    }
+
+    /// Bans for as long as the ladder says.
+    fn climb(&mut self, network: Network, why: BanWhy, now: Mono) -> Option<Ban> {
+        let before = self.bans.get(&network).map_or(0, |ban| {
+            let good = now.since(ban.until).as_secs_f64();
+            let forgiven = good / self.rules.forgive_after.as_secs_f64().max(1e-3);
+            ban.times.saturating_sub(forgiven as u32)
+        });
+        let ladder = &self.rules.ladder;
+        let step = ladder.get(before as usize).or(ladder.last()).copied().unwrap_or_default();
+        let ban = Ban { network, since: now, until: now + step, times: before + 1, why };
+        self.enter(ban, now).then_some(ban)
+    }
+
+    fn enter(&mut self, ban: Ban, now: Mono) -> bool {
+        let known = self.bans.contains_key(&ban.network);
+        while !known && self.bans.len() >= self.rules.remembered {
+            match self.ends.first().copied() {
+                Some((until, network)) if until <= now => self.forget(network),
+                _ => {
+                    self.no_room += 1;
+                    return false;
+                }
+            }
+        }
+        self.forget(ban.network);
+        self.ends.insert((ban.until, ban.network));
+        self.bans.insert(ban.network, ban);
+        true
+    }
+
+    fn forget(&mut self, network: Network) {
+        if let Some(ban) = self.bans.remove(&network) {
+            self.ends.remove(&(ban.until, network));
+        }
+    }
+
+    /// Bans the subnet of a newly banned peer when too many of its peers are banned.
+    fn escalate(&mut self, address: IpAddr, now: Mono) {
+        let subnet = Network::subnet(address);
+        let Some(allowed) = self.rules.subnet_after else { return };
+        if self.running(subnet, now).is_some() {
+            return;
+        }
+        let own = Network::peer(address).prefix();
+        let banned = self
+            .bans
+            .range(subnet..)
+            .take_while(|(it, _)| subnet.contains(it.base()))
+            .filter(|(it, ban)| it.prefix() == own && ban.until > now)
+            .count();
+        let banned = u32::try_from(banned).unwrap_or(u32::MAX);
+        if banned >= allowed.max(1) {
+            self.climb(subnet, BanWhy::Neighbours { banned, allowed }, now);
+        }
+    }
+
+    /// An operator bans a network: one peer ([`Network::peer`]), one subnet ([`Network::subnet`])
+    /// or one exact address; others would never be found, and are refused with `false`, as is one
+    /// for which there is no room.
+    pub fn impose(&mut self, network: Network, lasts: Duration, now: Mono) -> bool {
+        let base = network.base();
+        let kinds = [Network::peer(base), Network::subnet(base), Network::exact(base)];
+        let times = self.bans.get(&network).map_or(0, |ban| ban.times);
+        let until = now + lasts;
+        let ban = Ban { network, since: now, until, times, why: BanWhy::Operator };
+        kinds.contains(&network) && self.enter(ban, now)
+    }
+
+    /// An operator lifts a ban, and forgets the steps of the ladder and the score with it. Says
+    /// whether there was one.
+    pub fn lift(&mut self, network: Network, now: Mono) -> bool {
+        let ran = self.running(network, now).is_some();
+        self.forget(network);
+        self.scores.remove(&network);
+        ran
+    }
+
+    /// The bans that run, those that end first before the others.
+    pub fn list(&self, now: Mono) -> impl Iterator<Item = Ban> {
+        let running = self.ends.iter().skip_while(move |(until, _)| *until <= now);
+        running.filter_map(|(_, network)| self.bans.get(network).copied())
+    }
+
+    /// A peer's score now; zero for one of whom nothing is held.
+    #[must_use]
+    pub fn score(&self, address: IpAddr, now: Mono) -> f64 {
+        let held = self.scores.get(&Network::peer(address)).copied().unwrap_or_default();
+        held.now(self.rules.half_life, now)
+    }
+
+    /// Scores that made room for others, since the start.
+    #[must_use]
+    pub const fn forgotten(&self) -> u64 {
+        self.scores.evicted()
+    }
+
+    /// Bans for which there was no room, since the start.
+    #[must_use]
+    pub const fn no_room(&self) -> u64 {
+        self.no_room
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: &str = "203.0.113.7";
+
+    fn at(seconds: u64) -> Mono {
+        Mono::from_start(Duration::from_secs(seconds))
+    }
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().expect("an address")
+    }
+
+    fn bans() -> Bans {
+        Bans::new(BanRules::default())
+    }
+
+    /// Offends until banned, at one instant; how often that took, and the ban.
+    fn provoke(bans: &mut Bans, who: &str, what: Offence, now: Mono) -> (u32, Option<Ban>) {
+        for times in 1..=1000 {
+            if let Judged::Banned(ban) = bans.offence(address(who), what, 0, now) {
+                return (times, Some(ban));
+            }
+        }
+        (1000, None)
+    }
+
+    #[test]
+    fn each_offence_has_its_weight() {
+        for (what, expect) in [
+            (Offence::Malformed, 20),
+            (Offence::WrongCredentials, 10),
+            (Offence::Stalled, 10),
+            (Offence::LowDifficulty, 100),
+            (Offence::Duplicate, 100),
+            (Offence::BadShare, 50),
+            (Offence::MostlyInvalid, 1),
+        ] {
+            let (times, ban) = provoke(&mut bans(), A, what, at(5));
+            assert_eq!(times, expect, "{what:?}");
+            assert_eq!(ban.map(|ban| (ban.since, ban.until)), Some((at(5), at(65))));
+        }
+    }
+
+    #[test]
+    fn a_ban_keeps_out_one_peer_and_ends() {
+        let mut bans = bans();
+        provoke(&mut bans, A, Offence::Malformed, at(0));
+        assert!(bans.check(address(A), at(59)).is_some());
+        assert!(bans.check(address("::ffff:203.0.113.7"), at(59)).is_some());
+        assert!(bans.check(address("203.0.113.8"), at(59)).is_none());
+        assert!(bans.check(address(A), at(60)).is_none());
+        assert_eq!(bans.score(address(A), at(60)), 0.0, "a served ban leaves no score");
+    }
+
+    #[test]
+    fn the_ladder_goes_up_and_is_forgiven() {
+        let mut bans = bans();
+        let mut next = |now| {
+            let (_, ban) = provoke(&mut bans, A, Offence::Flood, at(now));
+            ban.map(|ban| ban.until.since(ban.since).as_secs())
+        };
+        assert_eq!(next(0), Some(60));
+        assert_eq!(next(60), Some(600));
+        assert_eq!(next(700), Some(3600));
+        assert_eq!(next(4300), Some(3600));
+        // That one ends at 7900; two hours of good conduct take two steps off.
+        assert_eq!(next(7900 + 7200), Some(3600));
+        assert_eq!(next(7900 + 7200 + 3600 + 3 * 3600), Some(60 * 10));
+        assert_eq!(next(1_000_000), Some(60));
+    }
+
+    #[test]
+    fn scores_decay_and_valid_shares_pay_them_off() {
+        let mut bans = bans();
+        for _ in 0..50 {
+            bans.offence(address(A), Offence::Duplicate, 0, at(0));
+        }
+        assert!((bans.score(address(A), at(300)) - 25.0).abs() < 1e-9);
+        assert_eq!(bans.offence(address(A), Offence::Duplicate, 7, at(300)), Judged::Scored(19.0));
+        // A farm behind one address: one share in a hundred is bad, for days.
+        for minute in 0..10_000 {
+            let judged = bans.offence(address(A), Offence::LowDifficulty, 99, at(300 + minute));
+            assert_eq!(judged, Judged::Scored(1.0));
+        }
+    }
+
+    #[test]
+    fn loopback_is_spared_and_can_be_not() {
+        let own = "127.0.0.1";
+        assert_eq!(provoke(&mut bans(), own, Offence::MostlyInvalid, at(0)).1, None);
+        let mut strict = Bans::new(BanRules { spare: Vec::new(), ..BanRules::default() });
+        assert!(provoke(&mut strict, own, Offence::MostlyInvalid, at(0)).1.is_some());
+    }
+
+    #[test]
+    fn many_banned_neighbours_ban_the_subnet() {
+        let mut bans = bans();
+        for host in 0..16 {
+            assert!(bans.check(address("203.0.113.99"), at(0)).is_none());
+            provoke(&mut bans, &format!("203.0.113.{host}"), Offence::Flood, at(0));
+        }
+        let ban = bans.check(address("203.0.113.99"), at(1)).expect("the subnet is banned");
+        assert_eq!(ban.network.to_string(), "203.0.113.0/24");
+        assert_eq!(ban.why, BanWhy::Neighbours { banned: 16, allowed: 16 });
+        assert!(bans.check(address("203.0.114.99"), at(1)).is_none());
+        assert_eq!(bans.list(at(1)).count(), 17);
+        assert!(bans.lift(ban.network, at(1)));
+        assert!(bans.check(address("203.0.113.99"), at(1)).is_none());
+        assert!(bans.check(address("203.0.113.3"), at(1)).is_some());
+    }
+
+    #[test]
+    fn an_operator_bans_lists_and_lifts() {
+        let mut bans = bans();
+        let hour = Duration::from_secs(3600);
+        let one: Network = "2001:db8::7".parse().expect("an address");
+        assert!(bans.impose(one, hour, at(0)));
+        assert!(bans.impose(Network::subnet(address(A)), hour * 2, at(0)));
+        assert!(!bans.impose("10.0.0.0/8".parse().expect("a network"), hour, at(0)));
+        assert!(bans.check(address("2001:db8::7"), at(1)).is_some());
+        assert!(bans.check(address("2001:db8::8"), at(1)).is_none());
+        assert!(bans.check(address(A), at(3601)).is_some());
+        let listed: Vec<String> = bans.list(at(1)).map(|ban| ban.network.to_string()).collect();
+        assert_eq!(listed, ["2001:db8::7/128", "203.0.113.0/24"]);
+        assert!(bans.lift(one, at(1)) && !bans.lift(one, at(1)));
+        assert_eq!(bans.list(at(7200)).count(), 0);
+    }
+
+    #[test]
+    fn a_running_ban_is_never_pushed_out() {
+        let rules = BanRules { remembered: 4, subnet_after: None, ..BanRules::default() };
+        let mut bans = Bans::new(rules);
+        for host in 0..4 {
+            provoke(&mut bans, &format!("10.{host}.0.1"), Offence::MostlyInvalid, at(0));
+        }
+        let judged = bans.offence(address("10.9.0.1"), Offence::MostlyInvalid, 0, at(1));
+        assert_eq!((judged, bans.no_room()), (Judged::NoRoom, 1));
+        for host in 0..4 {
+            assert!(bans.check(address(&format!("10.{host}.0.1")), at(1)).is_some());
+        }
+        let (_, ban) = provoke(&mut bans, "10.9.0.1", Offence::MostlyInvalid, at(60));
+        assert!(ban.is_some(), "one that had ended made room");
+        assert_eq!(bans.bans.len(), 4);
+        assert_eq!(bans.ends.len(), 4);
+    }
+}

@@ -1,0 +1,445 @@
+//! What the writer has open: the files of the day and of the day before, and the roll-ups.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    path::Path,
+    time::Duration,
+};
+
+use sl_ports::Clock;
+use sl_store::{
+    StoreError,
+    budget::{self, Excess, Keep},
+    rollup::Rollup,
+};
+use sl_units::{Mono, Wall};
+use tokio::sync::watch;
+
+use crate::{
+    Entry, JobEntry, JournalStatus, LedgerError, Options, SlotEntry, SlotEvent,
+    day::{Chain, DayFile, WINDOW},
+    files::{self, ROLLUP, day_of, day_path, day_text, wall},
+    recall::recall,
+    schema::{self, COUNTS, SUMS},
+    table::DAY_MS,
+    tally::{self, Sums},
+};
+
+/// How often sums go into the roll-ups, and the budget is looked at.
+const ROLL_UP: Duration = Duration::from_secs(60);
+/// Points of sums after which they go into the roll-ups at once.
+const MOST_POINTS: usize = 30_000;
+/// How long a day's file stays open after its day, for what comes late.
+const LINGER_MS: i64 = 60_000;
+/// Jobs given out so long before midnight are taken over into the new day's file.
+const JOB_LIFE: Duration = Duration::from_secs(900);
+/// Jobs that are taken over.
+const MOST_JOBS: usize = 256;
+
+#[derive(Debug)]
+pub(crate) struct Desk {
+    options: Options,
+    clock: Clock,
+    status: watch::Sender<JournalStatus>,
+    /// By day; two at most.
+    days: BTreeMap<i64, Day>,
+    rollup: Rollup<COUNTS, SUMS>,
+    /// What a new day's file begins with.
+    slots: BTreeMap<u64, SlotEntry>,
+    jobs: VecDeque<JobEntry>,
+    rolled_up: Mono,
+    /// Whether the last commit failed.
+    failed: bool,
+    /// Whether it has succeeded since.
+    recovered: bool,
+}
+
+#[derive(Debug)]
+struct Day {
+    file: DayFile,
+    /// Sums of its rows that are not in the roll-ups.
+    sums: Sums,
+}
+
+impl Desk {
+    /// Makes the folder, brings older files up to date, lets the roll-ups catch up, and opens
+    /// today's file.
+    pub(crate) async fn open(
+        options: Options,
+        clock: Clock,
+        status: watch::Sender<JournalStatus>,
+    ) -> Result<Self, LedgerError> {
+        make_folder(&options.folder)?;
+        let rollup = open_rollup(&options.folder, &status).await?;
+        let mut desk = Self {
+            options,
+            clock,
+            status,
+            days: BTreeMap::new(),
+            rollup,
+            slots: BTreeMap::new(),
+            jobs: VecDeque::new(),
+            rolled_up: clock.mono(),
+            failed: false,
+            recovered: false,
+        };
+        desk.catch_up().await?;
+        desk.remember().await?;
+        let today = day_of(desk.clock.wall());
+        desk.day(today).await?;
+        desk.keep_budget().await;
+        Ok(desk)
+    }
+
+    /// Writes entries of one day. The number of the commit is the last row of it.
+    pub(crate) async fn commit(&mut self, entries: &[Entry]) -> Result<u64, LedgerError> {
+        let Some(day) = entries.first().map(|entry| day_of(entry.at())) else { return Ok(0) };
+        let mut done = self.try_commit(day, entries).await;
+        if let Err(error) = &done
+            && error.is_damage()
+        {
+            self.days.remove(&day);
+            set_aside(&day_path(&self.options.folder, day), &error.to_string(), &self.status)?;
+            done = self.try_commit(day, entries).await;
+        }
+        self.recovered = self.failed && done.is_ok();
+        self.failed = done.is_err();
+        if done.is_err() {
+            // After an error of the disk nothing that is held of the file is trusted.
+            if let Some(day) = self.days.remove(&day) {
+                let _said_already = day.file.database.close().await;
+            }
+        } else {
+            entries.iter().for_each(|entry| self.take_note(entry));
+        }
+        done
+    }
+
+    /// Whether the last commit succeeded after one that failed.
+    pub(crate) const fn recovered(&self) -> bool {
+        self.recovered
+    }
+
+    /// Does what is due: roll-ups, the budget, closing the day before.
+    pub(crate) async fn look(&mut self) {
+        let now = self.clock.wall();
+        let over: Vec<_> = self.days.keys().copied().filter(|day| ended(*day, now)).collect();
+        for day in over {
+            self.close_day(day).await;
+        }
+        let points: usize = self.days.values().map(|day| day.sums.len()).sum();
+        let due = self.clock.mono().since(self.rolled_up) >= ROLL_UP;
+        if due || points > MOST_POINTS {
+            self.roll_up().await;
+        }
+        if due {
+            self.keep_budget().await;
+        }
+    }
+
+    /// Brings all sums into the roll-ups and closes all files.
+    pub(crate) async fn close(mut self) {
+        let days: Vec<_> = self.days.keys().copied().collect();
+        for day in days {
+            self.close_day(day).await;
+        }
+        if let Err(error) = self.rollup.close().await {
+            tracing::warn!(%error, "the roll-ups are not closed in order");
+        }
+    }
+
+    async fn try_commit(&mut self, day: i64, entries: &[Entry]) -> Result<u64, LedgerError> {
+        let open = self.day(day).await?;
+        let drafted = open.file.commit(entries).await?;
+        for stored in &drafted.rows {
+            tally::add(&mut open.sums, day, &open.file.dictionary, stored);
+        }
+        Ok(drafted.last.unsigned_abs())
+    }
+
+    /// The open file of a day.
+    async fn day(&mut self, day: i64) -> Result<&mut Day, LedgerError> {
+        if !self.days.contains_key(&day) {
+            while self.days.len() >= 2
+                && let Some(oldest) = self.days.keys().next().copied()
+            {
+                self.close_day(oldest).await;
+            }
+            let opened = match self.open_day(day).await {
+                Err(error) if error.is_damage() => {
+                    let path = day_path(&self.options.folder, day);
+                    set_aside(&path, &error.to_string(), &self.status)?;
+                    self.open_day(day).await?
+                }
+                other => other?,
+            };
+            self.days.insert(day, opened);
+        }
+        let path = || day_path(&self.options.folder, day);
+        self.days.get_mut(&day).ok_or_else(|| LedgerError::Nothing { path: path() })
+    }
+
+    async fn open_day(&mut self, day: i64) -> Result<Day, LedgerError> {
+        let now = self.clock.wall();
+        let former = self.former(day).await?;
+        let pages = self.options.most_pages;
+        let mut file = DayFile::open(&self.options.folder, day, now, pages, former).await?;
+        let mut sums = self.catch_up_file(&mut file).await?;
+        if file.last == 0 {
+            let living = self.living(day, now);
+            if !living.is_empty() {
+                let drafted = file.commit(&living).await?;
+                for stored in &drafted.rows {
+                    tally::add(&mut sums, day, &file.dictionary, stored);
+                }
+            }
+            tracing::info!(file = %file.database.path().display(), "a new day's journal");
+        }
+        Ok(Day { file, sums })
+    }
+
+    /// The newest file but that of `day`, and where its chain is.
+    async fn former(&mut self, day: i64) -> Result<Option<(String, Chain)>, LedgerError> {
+        let path = day_path(&self.options.folder, day);
+        if path.exists() {
+            return Ok(None);
+        }
+        if let Some(open) = self.days.values().next_back() {
+            return Ok(Some((day_text(open.file.head.day), open.file.chain)));
+        }
+        let mut found = files::list(&self.options.folder)?;
+        found.retain(|file| !file.aside);
+        let Some(newest) = found.pop() else { return Ok(None) };
+        match DayFile::open_read(&newest.path).await {
+            Ok(file) => Ok(Some((day_text(file.head.day), file.chain))),
+            Err(error) => {
+                tracing::warn!(%error, "the new day's file follows no other");
+                Ok(None)
+            }
+        }
+    }
+
+    /// What a new day's file begins with: held slots and living jobs, as of the day's beginning or
+    /// now.
+    fn living(&self, day: i64, now: Wall) -> Vec<Entry> {
+        let begin = wall(day * DAY_MS);
+        let at = if day_of(now) == day { now.max(begin) } else { begin };
+        let young = |job: &&JobEntry| job.at + JOB_LIFE >= at;
+        let jobs = self.jobs.iter().filter(young).cloned();
+        let slots = self.slots.values().cloned();
+        slots
+            .map(|slot| Entry::Slot(SlotEntry { at, ..slot }))
+            .chain(jobs.map(|job| Entry::Job(JobEntry { at, ..job })))
+            .collect()
+    }
+
+    fn take_note(&mut self, entry: &Entry) {
+        match entry {
+            Entry::Slot(slot) => match slot.event {
+                SlotEvent::Held => {
+                    self.slots.insert(slot.slot, slot.clone());
+                }
+                SlotEvent::Released => {
+                    self.slots.remove(&slot.slot);
+                }
+            },
+            Entry::Job(job) => {
+                self.jobs.push_back(job.clone());
+                while self.jobs.len() > MOST_JOBS {
+                    self.jobs.pop_front();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What lived when the last run of the program ended.
+    async fn remember(&mut self) -> Result<(), LedgerError> {
+        let since = self.clock.wall().millis().saturating_sub(JOB_LIFE.as_millis() as u64);
+        let recalled = recall(&self.options.folder, Wall::from_millis(since)).await?;
+        self.slots = recalled.slots.into_iter().map(|slot| (slot.slot, slot)).collect();
+        self.jobs = recalled.jobs.into_iter().map(|job| job.0).collect();
+        Ok(())
+    }
+
+    async fn close_day(&mut self, day: i64) {
+        if let Some(open) = self.days.get_mut(&day) {
+            roll_up_day(&mut self.rollup, open).await;
+        }
+        if let Some(open) = self.days.remove(&day)
+            && let Err(error) = open.file.database.close().await
+        {
+            tracing::warn!(%error, "a day's journal is not closed in order");
+        }
+    }
+
+    async fn roll_up(&mut self) {
+        self.rolled_up = self.clock.mono();
+        for open in self.days.values_mut() {
+            roll_up_day(&mut self.rollup, open).await;
+        }
+    }
+
+    /// Rows of closed days that the roll-ups do not have yet. Damaged files stay, and are named.
+    async fn catch_up(&mut self) -> Result<(), LedgerError> {
+        let today = day_of(self.clock.wall());
+        for found in files::list(&self.options.folder)? {
+            if found.aside || found.day == today {
+                continue;
+            }
+            match DayFile::open_old(&found.path).await {
+                Ok(mut file) => {
+                    let sums = self.catch_up_file(&mut file).await?;
+                    let mut open = Day { file, sums };
+                    roll_up_day(&mut self.rollup, &mut open).await;
+                    open.file.database.close().await?;
+                }
+                Err(LedgerError::Store(error @ StoreError::Newer { .. })) => return Err(error.into()),
+                Err(error) => tracing::error!(%error, "a day's journal cannot be read"),
+            }
+        }
+        Ok(())
+    }
+
+    /// Sums of the rows behind the watermark; the last of them are given back.
+    async fn catch_up_file(&mut self, file: &mut DayFile) -> Result<Sums, LedgerError> {
+        catch_up(&mut self.rollup, file).await
+    }
+
+    /// Removes what is too old or too much.
+    async fn keep_budget(&mut self) {
+        let today = day_of(self.clock.wall());
+        let Ok(found) = files::list(&self.options.folder) else { return };
+        let besides = sl_store::size(&self.options.folder.join(ROLLUP));
+        let mut days: BTreeMap<i64, u64> = BTreeMap::new();
+        for file in &found {
+            *days.entry(file.day).or_default() += sl_store::size(&file.path);
+        }
+        let all: Vec<_> =
+            days.iter().map(|(&day, &bytes)| budget::DayFile { day, bytes }).collect();
+        let keep = Keep { days: self.options.keep_raw, bytes: self.options.disk_budget };
+        let mut bytes = days.values().sum::<u64>() + besides;
+        for (gone, why) in budget::excess(&all, besides, keep, today) {
+            self.close_day(gone.day).await;
+            for file in found.iter().filter(|file| file.day == gone.day) {
+                if let Err(error) = sl_store::unlink(&file.path) {
+                    tracing::warn!(%error, "a day's journal stays");
+                }
+            }
+            bytes = bytes.saturating_sub(gone.bytes);
+            days.remove(&gone.day);
+            tracing::info!(day = day_text(gone.day), bytes = gone.bytes, ?why, "raw rows removed");
+            self.status.send_modify(|status| match why {
+                Excess::Age => status.removed_by_age += 1,
+                Excess::Budget => status.removed_by_budget += 1,
+            });
+        }
+        let mut over = keep.bytes.is_some_and(|most| bytes > most);
+        if over {
+            over = self.thin(today, &mut bytes, besides).await;
+        }
+        self.status.send_modify(|status| {
+            status.bytes = bytes;
+            status.days = u32::try_from(days.len()).unwrap_or(u32::MAX);
+            status.over_budget = over;
+        });
+    }
+
+    /// With no raw day left to remove, the minutes of single workers go, of days that have no raw
+    /// rows any more. Whether the folder is over its budget even so.
+    async fn thin(&mut self, today: i64, bytes: &mut u64, before: u64) -> bool {
+        let oldest = (today - i64::from(self.options.keep_raw.max(1)) + 1) * 86_400;
+        match self.rollup.thin_minutes(oldest).await {
+            Ok(gone) if gone > 0 => tracing::info!(gone, "minutes of single workers removed"),
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "the roll-ups are not thinned"),
+        }
+        let now = sl_store::size(&self.options.folder.join(ROLLUP));
+        *bytes = bytes.saturating_sub(before).saturating_add(now);
+        self.options.disk_budget.is_some_and(|most| *bytes > most)
+    }
+}
+
+/// Brings the sums of an open day into the roll-ups. What fails is tried again later: the rows
+/// are there.
+async fn roll_up_day(rollup: &mut Rollup<COUNTS, SUMS>, open: &mut Day) {
+    if open.sums.is_empty() {
+        return;
+    }
+    let head = &open.file.head;
+    match rollup.add(&head.identity(), &day_text(head.day), &open.sums).await {
+        Ok(true) => open.sums = Sums::after(open.sums.upto),
+        Ok(false) => match catch_up(rollup, &mut open.file).await {
+            Ok(sums) => open.sums = sums,
+            Err(error) => tracing::warn!(%error, "the roll-ups wait"),
+        },
+        Err(error) => tracing::warn!(%error, "the roll-ups wait"),
+    }
+}
+
+/// Adds the rows behind the watermark, a stretch at a time; the sums of the last stretch, not yet
+/// in the roll-ups, come back.
+pub(crate) async fn catch_up(
+    rollup: &mut Rollup<COUNTS, SUMS>,
+    file: &mut DayFile,
+) -> Result<Sums, LedgerError> {
+    let identity = file.head.identity();
+    let mut sums = Sums::after(rollup.watermark(&identity).await?);
+    while sums.upto < file.last {
+        let after = sums.upto;
+        let upto = (after + WINDOW).min(file.last);
+        for stored in file.rows(after, upto).await? {
+            tally::add(&mut sums, file.head.day, &file.dictionary, &stored);
+        }
+        sums.upto = upto;
+        if sums.len() > MOST_POINTS && rollup.add(&identity, &day_text(file.head.day), &sums).await?
+        {
+            sums = Sums::after(upto);
+        }
+    }
+    Ok(sums)
+}
+
+async fn open_rollup(
+    folder: &Path,
+    status: &watch::Sender<JournalStatus>,
+) -> Result<Rollup<COUNTS, SUMS>, LedgerError> {
+    let path = folder.join(ROLLUP);
+    match Rollup::open(&path, &schema::ROLLUP).await {
+        Err(error) if error.is_damage() => {
+            set_aside(&path, &error.to_string(), status)?;
+            Ok(Rollup::open(&path, &schema::ROLLUP).await?)
+        }
+        other => Ok(other?),
+    }
+}
+
+fn set_aside(
+    path: &Path,
+    why: &str,
+    status: &watch::Sender<JournalStatus>,
+) -> Result<(), LedgerError> {
+    let aside = sl_store::set_aside(path, "damaged")?;
+    tracing::error!(
+        aside = %aside.display(),
+        why,
+        "a journal file is damaged: it is set aside and a new one begun; sqlite3 can recover most \
+         of it"
+    );
+    status.send_modify(|status| status.set_aside += 1);
+    Ok(())
+}
+
+fn make_folder(path: &Path) -> Result<(), LedgerError> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    let failed = |source| LedgerError::Folder { doing: "make", path: path.to_path_buf(), source };
+    builder.create(path).map_err(failed)
+}
+
+/// Whether a day is over so long that nothing comes late any more.
+fn ended(day: i64, now: Wall) -> bool {
+    files::millis(now) >= (day + 1) * DAY_MS + LINGER_MS
+}

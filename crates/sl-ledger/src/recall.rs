@@ -1,0 +1,286 @@
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+    sync::Arc,
+};
+
+use sl_store::{rollup::Rollup, rollup::TOTAL};
+use sl_units::{HashRate, ShareDifficulty, Wall};
+use sl_work::{SourceId, WorkerName};
+
+use crate::{
+    JobEntry, LedgerError, SlotEntry, SlotEvent, Solution,
+    day::{DayFile, WINDOW},
+    files::{self, millis, wall},
+    schema,
+    table::{Cell, DAY_MS, Stored, Table},
+    tally::{DIFFICULTY, STALE_DIFFICULTY},
+};
+
+/// Shares of living jobs that are recalled; older ones are left out.
+const MOST_SHARES: usize = 200_000;
+/// How far back rates are taken, in seconds.
+const RATE_SPAN: i64 = 3600;
+
+/// What a gateway needs to go on where the last one ended.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Recalled {
+    /// Slots that were held, by number.
+    pub slots: Vec<SlotEntry>,
+    /// What was known of the workers, over the last hour before the instant asked for and since.
+    pub workers: Vec<WorkerMemory>,
+    /// Jobs that were given out since the instant asked for, oldest first.
+    pub jobs: Vec<RecalledJob>,
+    /// What machines sent for these jobs, so that it can be known again: at most the latest
+    /// 200,000 shares.
+    pub shares: Vec<RecalledShare>,
+    /// The highest number of a job; 0 if there was none.
+    pub last_job: u64,
+    /// The highest ticket; 0 if there was none.
+    pub last_ticket: u64,
+}
+
+/// A job of before: its entry, compared by number.
+#[derive(Clone, Debug)]
+pub struct RecalledJob(pub JobEntry);
+
+/// A worker as it was.
+#[derive(Clone, PartialEq, Debug)]
+pub struct WorkerMemory {
+    /// Its name.
+    pub worker: WorkerName,
+    /// What it proved in that time.
+    pub rate: HashRate,
+    /// The difficulty of its last share.
+    pub difficulty: Option<ShareDifficulty>,
+}
+
+/// A share of before that was no duplicate.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RecalledShare {
+    /// Its job's number.
+    pub job: u64,
+    /// What makes it known again.
+    pub solution: Solution,
+}
+
+impl PartialEq for RecalledJob {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.number == other.0.number
+    }
+}
+
+/// Reads what is to be recalled out of the newest files.
+pub(crate) async fn recall(folder: &Path, since: Wall) -> Result<Recalled, LedgerError> {
+    let mut recalled = Recalled::default();
+    let mut slots = BTreeMap::new();
+    let mut files = newest(folder).await?;
+    for file in files.iter_mut().rev() {
+        slots_of(file, &mut slots).await?;
+        jobs_of(file, since, &mut recalled).await?;
+    }
+    for file in &mut files {
+        if recalled.last_ticket == 0 {
+            recalled.last_ticket = last_ticket(file).await?;
+        }
+        shares_of(file, since, &mut recalled).await?;
+    }
+    recalled.slots = slots.into_values().collect();
+    recalled.workers = workers(folder, since).await?;
+    Ok(recalled)
+}
+
+/// The newest file with commits, and the one before: the newest begins with what lived at its
+/// beginning, and the other may have got something late. The newest comes first.
+async fn newest(folder: &Path) -> Result<Vec<DayFile>, LedgerError> {
+    let mut newest = Vec::new();
+    let mut found = if folder.exists() { files::list(folder)? } else { Vec::new() };
+    found.retain(|file| !file.aside);
+    while newest.len() < 2
+        && let Some(file) = found.pop()
+    {
+        match DayFile::open_read(&file.path).await {
+            Ok(file) if file.last > 0 => newest.push(file),
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "a day is not recalled"),
+        }
+    }
+    Ok(newest)
+}
+
+async fn slots_of(
+    file: &mut DayFile,
+    slots: &mut BTreeMap<u64, SlotEntry>,
+) -> Result<(), LedgerError> {
+    for stored in file.rows_of(Table::Slots, 0, file.last).await? {
+        let Some(entry) = slot(file, &stored) else { continue };
+        match entry.event {
+            SlotEvent::Held => slots.insert(entry.slot, entry),
+            SlotEvent::Released => slots.remove(&entry.slot),
+        };
+    }
+    Ok(())
+}
+
+fn slot(file: &DayFile, stored: &Stored) -> Option<SlotEntry> {
+    let [at, slot, event, session, worker, address, user_agent, difficulty] =
+        stored.cells.as_slice()
+    else {
+        return None;
+    };
+    Some(SlotEntry {
+        at: instant(file, at)?,
+        slot: count(slot)?,
+        event: if event.int()? == 0 { SlotEvent::Held } else { SlotEvent::Released },
+        session: session.text()?.clone(),
+        worker: file.dictionary.name_at(worker.int()?)?.clone(),
+        address: address.text()?.clone(),
+        user_agent: user_agent.text().cloned(),
+        difficulty: difficulty.real().and_then(|it| ShareDifficulty::new(it).ok()),
+    })
+}
+
+async fn jobs_of(
+    file: &mut DayFile,
+    since: Wall,
+    recalled: &mut Recalled,
+) -> Result<(), LedgerError> {
+    // Their bytes are read for those alone that are wanted.
+    let first = millis(since) - file.head.day * DAY_MS;
+    let highest = sqlx::query_as::<_, (i64, i64)>(
+        "SELECT coalesce(max(number), 0), coalesce(max(iif(at < ?1, row, 0)), 0) FROM jobs",
+    )
+    .bind(first)
+    .fetch_one(file.database.connection())
+    .await;
+    let (highest, before) = highest.map_err(|error| file.database.error("read", &error))?;
+    recalled.last_job = recalled.last_job.max(highest.unsigned_abs());
+    for stored in file.rows_of(Table::Jobs, before, file.last).await? {
+        if let Some(job) = job(file, &stored)
+            && job.at >= since
+        {
+            // A new day's file begins with the living jobs of the day before.
+            recalled.jobs.retain(|known| known.0.number != job.number);
+            recalled.jobs.push(RecalledJob(job));
+        }
+    }
+    Ok(())
+}
+
+fn job(file: &DayFile, stored: &Stored) -> Option<JobEntry> {
+    let [at, number, source, sequence, epoch, blob] = stored.cells.as_slice() else { return None };
+    Some(JobEntry {
+        at: instant(file, at)?,
+        number: count(number)?,
+        source: SourceId::new(file.dictionary.name_at(source.int()?)?),
+        sequence: count(sequence)?,
+        epoch: count(epoch)?,
+        blob: bytes::Bytes::copy_from_slice(blob.bytes()?),
+    })
+}
+
+/// Shares from the newest backwards, as far as `since`.
+async fn shares_of(
+    file: &mut DayFile,
+    since: Wall,
+    recalled: &mut Recalled,
+) -> Result<(), LedgerError> {
+    let mut upto = file.last;
+    while upto > 0 && recalled.shares.len() < MOST_SHARES {
+        let after = (upto - WINDOW).max(0);
+        let rows = file.rows_of(Table::Shares, after, upto).await?;
+        let first = rows.first().and_then(|stored| instant(file, stored.cells.first()?));
+        for stored in rows.iter().rev() {
+            let share = share(file, stored);
+            let of_job = |share: &RecalledShare| {
+                recalled.jobs.iter().any(|known| known.0.number == share.job)
+            };
+            recalled.shares.extend(share.filter(of_job));
+        }
+        if first.is_some_and(|first| first < since) {
+            break;
+        }
+        upto = after;
+    }
+    recalled.shares.truncate(MOST_SHARES);
+    Ok(())
+}
+
+fn share(file: &DayFile, stored: &Stored) -> Option<RecalledShare> {
+    let duplicate = crate::Reason::Duplicate.code();
+    (stored.cell("judged").int()? != duplicate).then_some(())?;
+    Some(RecalledShare { job: count(stored.cell("job"))?, solution: solution(file.head.day, stored)? })
+}
+
+/// What the miner of a share chose.
+pub(crate) fn solution(day: i64, stored: &Stored) -> Option<Solution> {
+    let bits = |cell: &Cell| i32::try_from(cell.int()?).ok().map(i32::cast_unsigned);
+    Some(Solution {
+        extranonce: stored.cell("extranonce").bytes()?.into(),
+        version: bits(stored.cell("version"))?,
+        ntime: u32::try_from(stored.cell("ntime").int()? + day * 86_400).ok()?,
+        nonce: bits(stored.cell("nonce"))?,
+    })
+}
+
+/// The highest ticket of the newest stretch of rows that has one.
+async fn last_ticket(file: &mut DayFile) -> Result<u64, LedgerError> {
+    const STRETCH: i64 = 100_000;
+    let mut upto = file.last;
+    while upto > 0 {
+        let row = sqlx::query_as::<_, (Option<i64>,)>(
+            "SELECT max(ticket) FROM shares WHERE row > ?1 AND row <= ?2",
+        )
+        .bind(upto - STRETCH)
+        .bind(upto)
+        .fetch_one(file.database.connection())
+        .await;
+        let (ticket,) = row.map_err(|error| file.database.error("read", &error))?;
+        if let Some(ticket) = ticket {
+            return Ok(ticket.unsigned_abs());
+        }
+        upto -= STRETCH;
+    }
+    Ok(0)
+}
+
+async fn workers(folder: &Path, since: Wall) -> Result<Vec<WorkerMemory>, LedgerError> {
+    let path = folder.join(files::ROLLUP);
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let mut rollup = Rollup::open_read(&path, &schema::ROLLUP).await?;
+    let since = millis(since) / 1000;
+    let points = rollup.read(60, since - RATE_SPAN, i64::MAX, None).await?;
+    let mut workers: HashMap<Arc<str>, (i64, i64, f64, f64)> = HashMap::new();
+    for (minute, worker, point) in points.iter().filter(|(_, worker, _)| **worker != *TOTAL) {
+        let (_, to, work, difficulty) =
+            workers.entry(Arc::clone(worker)).or_insert((*minute, *minute, 0.0, 0.0));
+        *to = *minute;
+        let [sum, stale] = [point.sums[DIFFICULTY], point.sums[STALE_DIFFICULTY]];
+        *work += sum + stale;
+        if point.latest > 0.0 {
+            *difficulty = point.latest;
+        }
+    }
+    let memory = |(worker, (from, to, work, difficulty)): (_, (i64, i64, f64, f64))| {
+        let hashes = ShareDifficulty::new(work).map_or(0.0, ShareDifficulty::expected_hashes);
+        let span = std::time::Duration::from_secs((to - from + 60).unsigned_abs());
+        WorkerMemory {
+            worker,
+            rate: HashRate::from_work(hashes, span),
+            difficulty: ShareDifficulty::new(difficulty).ok(),
+        }
+    };
+    let mut workers: Vec<_> = workers.into_iter().map(memory).collect();
+    workers.sort_by(|one, other| one.worker.cmp(&other.worker));
+    Ok(workers)
+}
+
+fn instant(file: &DayFile, at: &Cell) -> Option<Wall> {
+    Some(wall(file.head.day * DAY_MS + at.int()?))
+}
+
+fn count(cell: &Cell) -> Option<u64> {
+    u64::try_from(cell.int()?).ok()
+}

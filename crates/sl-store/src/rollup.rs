@@ -1,0 +1,435 @@
+//! Sums per minute, hour and day that agree with the rows they are of, whatever happens between.
+//!
+//! Each source of rows (a file) has a watermark: the last row that is in the sums. A step adds the
+//! sums of the rows after the watermark and moves it, in one transaction. A step that is done
+//! twice is refused the second time; one that was lost is made again from the rows.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+    sync::Arc,
+};
+
+use sqlx::Row as _;
+
+use crate::{Access, Database, Durability, Insert, Schema, StoreError};
+
+/// The series that is the sum of all others.
+pub const TOTAL: &str = "";
+/// Names that are kept in memory; more are looked up.
+const NAMES: usize = 200_000;
+
+/// The lengths of time that sums are kept for, in seconds: minute, hour and day of UTC.
+pub const PERIODS: [i64; 3] = [60, 3600, 86_400];
+
+/// What is summed. The names become columns, so they are words of the program.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape<const C: usize, const S: usize> {
+    /// The schema of the file, its tables made by [`schema_step`].
+    pub schema: Schema,
+    /// Counters.
+    pub counts: [&'static str; C],
+    /// Sums of quantities.
+    pub sums: [&'static str; S],
+}
+
+/// The sums of one series in one stretch of time.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Point<const C: usize, const S: usize> {
+    /// One for each of the shape's counters.
+    pub counts: [u64; C],
+    /// One for each of the shape's sums.
+    pub sums: [f64; S],
+    /// The greatest of a quantity that was seen.
+    pub best: f64,
+    /// The latest of a quantity that was seen.
+    pub latest: f64,
+    /// Counts by cause, as in "rejected.duplicate".
+    pub causes: Vec<(Arc<str>, u64)>,
+}
+
+/// Sums of rows of one source that are in no file yet.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Deltas<const C: usize, const S: usize> {
+    /// The last row before the first of these: the watermark that they fit on.
+    pub after: i64,
+    /// The last row of these.
+    pub upto: i64,
+    minutes: BTreeMap<(i64, Arc<str>), Point<C, S>>,
+}
+
+/// A file of sums.
+#[derive(Debug)]
+pub struct Rollup<const C: usize, const S: usize> {
+    database: Database,
+    points: Insert,
+    causes: Insert,
+    names: HashMap<Arc<str>, i64>,
+}
+
+/// The statements that make the tables of a shape: the step of its schema.
+#[must_use]
+pub fn schema_step(counts: &[&str], sums: &[&str]) -> String {
+    let columns: String = counts
+        .iter()
+        .map(|name| format!("{name} INTEGER NOT NULL, "))
+        .chain(sums.iter().map(|name| format!("{name} REAL NOT NULL, ")))
+        .collect();
+    format!(
+        "CREATE TABLE names(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);\n\
+         INSERT INTO names VALUES(0, '');\n\
+         CREATE TABLE points(period INTEGER NOT NULL, start INTEGER NOT NULL, \
+         series INTEGER NOT NULL, {columns}best REAL NOT NULL, latest REAL NOT NULL, \
+         PRIMARY KEY(period, start, series)) WITHOUT ROWID;\n\
+         CREATE TABLE causes(period INTEGER NOT NULL, start INTEGER NOT NULL, \
+         series INTEGER NOT NULL, cause INTEGER NOT NULL, count INTEGER NOT NULL, \
+         PRIMARY KEY(period, start, series, cause)) WITHOUT ROWID;\n\
+         CREATE TABLE watermarks(source TEXT PRIMARY KEY, label TEXT NOT NULL, \
+         row INTEGER NOT NULL) WITHOUT ROWID;"
+    )
+}
+
+impl<const C: usize, const S: usize> Default for Point<C, S> {
+    fn default() -> Self {
+        Self { counts: [0; C], sums: [0.0; S], best: 0.0, latest: 0.0, causes: Vec::new() }
+    }
+}
+
+impl<const C: usize, const S: usize> Point<C, S> {
+    /// Counts a cause.
+    pub fn cause(&mut self, name: &Arc<str>, count: u64) {
+        match self.causes.iter_mut().find(|(known, _)| known == name) {
+            Some((_, known)) => *known += count,
+            None => self.causes.push((Arc::clone(name), count)),
+        }
+    }
+
+    /// Adds a point that came after this one.
+    pub fn add(&mut self, later: &Self) {
+        for (sum, more) in self.counts.iter_mut().zip(&later.counts) {
+            *sum += more;
+        }
+        for (sum, more) in self.sums.iter_mut().zip(&later.sums) {
+            *sum += more;
+        }
+        self.best = self.best.max(later.best);
+        if later.latest != 0.0 {
+            self.latest = later.latest;
+        }
+        for (name, count) in &later.causes {
+            self.cause(name, *count);
+        }
+    }
+}
+
+impl<const C: usize, const S: usize> Deltas<C, S> {
+    /// No rows yet, after row `after`.
+    #[must_use]
+    pub const fn after(after: i64) -> Self {
+        Self { after, upto: after, minutes: BTreeMap::new() }
+    }
+
+    /// The point of a series in the minute of an instant, in seconds since 1970. Move
+    /// [`upto`](Self::upto) along with the rows.
+    pub fn point(&mut self, at_s: i64, series: &Arc<str>) -> &mut Point<C, S> {
+        let minute = at_s - at_s.rem_euclid(60);
+        self.minutes.entry((minute, Arc::clone(series))).or_default()
+    }
+
+    /// Points so far; each takes memory.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.minutes.len()
+    }
+
+    /// Whether there is nothing to add, not even rows without sums.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.upto <= self.after
+    }
+
+    /// All points: those of each series for each period, and their total.
+    #[must_use]
+    pub fn points(&self) -> BTreeMap<(i64, i64, Arc<str>), Point<C, S>> {
+        let total: Arc<str> = TOTAL.into();
+        let mut all: BTreeMap<_, Point<C, S>> = BTreeMap::new();
+        for ((minute, series), point) in &self.minutes {
+            for period in PERIODS {
+                let start = minute - minute.rem_euclid(period);
+                for series in [series, &total] {
+                    all.entry((period, start, Arc::clone(series))).or_default().add(point);
+                }
+            }
+        }
+        all
+    }
+}
+
+impl<const C: usize, const S: usize> Rollup<C, S> {
+    /// Opens the file, or makes it.
+    ///
+    /// # Errors
+    /// Those of [`Database::open`].
+    pub async fn open(path: &Path, shape: &Shape<C, S>) -> Result<Self, StoreError> {
+        let access =
+            Access { durability: Durability::Checkpoints, most_pages: None, shrinks: true };
+        Ok(Self::over(Database::open(path, &shape.schema, access).await?, shape))
+    }
+
+    /// Opens the file for reading.
+    ///
+    /// # Errors
+    /// Those of [`Database::open_read`].
+    pub async fn open_read(path: &Path, shape: &Shape<C, S>) -> Result<Self, StoreError> {
+        Ok(Self::over(Database::open_read(path, &shape.schema).await?, shape))
+    }
+
+    fn over(database: Database, shape: &Shape<C, S>) -> Self {
+        let mut columns = vec!["period", "start", "series"];
+        columns.extend(shape.counts.iter().chain(&shape.sums));
+        columns.extend(["best", "latest"]);
+        let adds: String = shape
+            .counts
+            .iter()
+            .chain(&shape.sums)
+            .map(|name| format!("{name} = {name} + excluded.{name}, "))
+            .collect();
+        let conflict = format!(
+            "ON CONFLICT DO UPDATE SET {adds}best = max(best, excluded.best), \
+             latest = iif(excluded.latest = 0, latest, excluded.latest)"
+        );
+        Self {
+            database,
+            points: Insert::new("points", &columns, &conflict),
+            causes: Insert::new(
+                "causes",
+                &["period", "start", "series", "cause", "count"],
+                "ON CONFLICT DO UPDATE SET count = count + excluded.count",
+            ),
+            names: HashMap::new(),
+        }
+    }
+
+    /// The last row of a source that is in the sums; 0 if none is.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub async fn watermark(&mut self, source: &str) -> Result<i64, StoreError> {
+        let row = sqlx::query("SELECT row FROM watermarks WHERE source = ?1")
+            .bind(source.to_owned())
+            .fetch_optional(self.database.connection())
+            .await
+            .and_then(|row| row.map_or(Ok(0), |row| row.try_get(0)));
+        row.map_err(|error| self.database.error("read", &error))
+    }
+
+    /// All sources whose rows are in the sums: source, label, last row.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub async fn sources(&mut self) -> Result<Vec<(String, String, i64)>, StoreError> {
+        let rows = sqlx::query_as("SELECT source, label, row FROM watermarks ORDER BY label, source")
+            .fetch_all(self.database.connection())
+            .await;
+        rows.map_err(|error| self.database.error("read", &error))
+    }
+
+    /// Adds the sums of rows of a source and moves its watermark, both or neither. False if they
+    /// do not fit on the watermark, because they are in the sums already or others are missing;
+    /// nothing is changed then. The label says to people what the source is.
+    ///
+    /// # Errors
+    /// What SQLite says; nothing is changed then.
+    pub async fn add(
+        &mut self,
+        source: &str,
+        label: &str,
+        deltas: &Deltas<C, S>,
+    ) -> Result<bool, StoreError> {
+        self.database.begin().await?;
+        let done = match self.add_within(source, label, deltas).await {
+            Ok(true) => self.database.commit().await.map(|()| true),
+            other => other,
+        };
+        if !matches!(done, Ok(true)) {
+            self.database.undo().await;
+            // Names of this step may have been undone with it.
+            self.names.clear();
+        }
+        done
+    }
+
+    async fn add_within(
+        &mut self,
+        source: &str,
+        label: &str,
+        deltas: &Deltas<C, S>,
+    ) -> Result<bool, StoreError> {
+        if self.watermark(source).await? != deltas.after || deltas.upto < deltas.after {
+            return Ok(false);
+        }
+        let mut points = Vec::new();
+        let mut causes = Vec::new();
+        for ((period, start, series), point) in deltas.points() {
+            let series = self.name(&series).await?;
+            for (cause, count) in &point.causes {
+                causes.push([period, start, series, self.name(cause).await?, signed(*count)]);
+            }
+            points.push((period, start, series, point));
+        }
+        let connection = self.database.connection();
+        let inserted = async {
+            self.points
+                .rows(connection, &points, |(period, start, series, point), values| {
+                    values.add(period);
+                    values.add(start);
+                    values.add(series);
+                    point.counts.iter().for_each(|count| values.add(signed(*count)));
+                    point.sums.iter().for_each(|sum| values.add(*sum));
+                    values.add(point.best);
+                    values.add(point.latest);
+                })
+                .await?;
+            let bind = |row: &[i64; 5], values: &mut crate::Values| {
+                row.iter().for_each(|number| values.add(*number));
+            };
+            self.causes.rows(connection, &causes, bind).await?;
+            sqlx::query(
+                "INSERT INTO watermarks VALUES(?1, ?2, ?3) \
+                 ON CONFLICT DO UPDATE SET row = excluded.row",
+            )
+            .bind(source.to_owned())
+            .bind(label.to_owned())
+            .bind(deltas.upto)
+            .execute(connection)
+            .await
+        };
+        match inserted.await {
+            Ok(_) => Ok(true),
+            Err(error) => Err(self.database.error("write to", &error)),
+        }
+    }
+
+    /// The sums of a period from one instant to before another, in seconds since 1970, of one
+    /// series or of all; in the order of time.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub async fn read(
+        &mut self,
+        period: i64,
+        from: i64,
+        to: i64,
+        series: Option<&str>,
+    ) -> Result<Vec<(i64, Arc<str>, Point<C, S>)>, StoreError> {
+        let rows = self.read_rows(period, from, to, series).await;
+        rows.map_err(|error| self.database.error("read", &error))
+    }
+
+    async fn read_rows(
+        &mut self,
+        period: i64,
+        from: i64,
+        to: i64,
+        series: Option<&str>,
+    ) -> Result<Vec<(i64, Arc<str>, Point<C, S>)>, sqlx::Error> {
+        const OF: &str = "WHERE period = ?1 AND start >= ?2 AND start < ?3 \
+                          AND (?4 IS NULL OR names.name = ?4)";
+        let points = format!(
+            "SELECT points.*, names.name AS name FROM points JOIN names ON names.id = series {OF} \
+             ORDER BY start, series"
+        );
+        let causes = format!(
+            "SELECT start, names.name, cause.name, count FROM causes \
+             JOIN names ON names.id = series JOIN names AS cause ON cause.id = cause {OF}"
+        );
+        let of = series.map(str::to_owned);
+        let connection = self.database.connection();
+        let mut by_cause: HashMap<(i64, String), Vec<(Arc<str>, u64)>> = HashMap::new();
+        let rows = sqlx::query_as::<_, (i64, String, String, i64)>(sqlx::AssertSqlSafe(causes));
+        let rows = rows.bind(period).bind(from).bind(to).bind(of.clone());
+        for (start, series, cause, count) in rows.fetch_all(&mut *connection).await? {
+            let causes = by_cause.entry((start, series)).or_default();
+            causes.push((cause.into(), count.unsigned_abs()));
+        }
+        let rows = sqlx::query(sqlx::AssertSqlSafe(points));
+        let rows = rows.bind(period).bind(from).bind(to).bind(of).fetch_all(connection).await?;
+        let point = |row: &sqlx::sqlite::SqliteRow| {
+            let (start, series): (i64, String) = (row.try_get("start")?, row.try_get("name")?);
+            let mut point = Point::default();
+            for (at, count) in point.counts.iter_mut().enumerate() {
+                *count = row.try_get::<i64, _>(3 + at)?.unsigned_abs();
+            }
+            for (at, sum) in point.sums.iter_mut().enumerate() {
+                *sum = row.try_get(3 + C + at)?;
+            }
+            point.best = row.try_get("best")?;
+            point.latest = row.try_get("latest")?;
+            let key = (start, series);
+            point.causes = by_cause.remove(&key).unwrap_or_default();
+            Ok((start, key.1.into(), point))
+        };
+        rows.iter().map(point).collect()
+    }
+
+    /// Removes the minutes of single series before an instant, in seconds since 1970; their total,
+    /// and all hours and days, stay. Returns how many went.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub async fn thin_minutes(&mut self, before: i64) -> Result<u64, StoreError> {
+        let mut gone = 0;
+        for statement in [
+            "DELETE FROM causes WHERE period = 60 AND start < ?1 AND series != 0",
+            "DELETE FROM points WHERE period = 60 AND start < ?1 AND series != 0",
+        ] {
+            let done =
+                sqlx::query(statement).bind(before).execute(self.database.connection()).await;
+            let done = done.map_err(|error| self.database.error("write to", &error))?;
+            gone = done.rows_affected();
+        }
+        self.database.run("shrink", "PRAGMA incremental_vacuum").await?;
+        Ok(gone)
+    }
+
+    /// The file itself.
+    pub const fn database(&mut self) -> &mut Database {
+        &mut self.database
+    }
+
+    /// Closes the file; see [`Database::close`].
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub async fn close(self) -> Result<(), StoreError> {
+        self.database.close().await
+    }
+
+    async fn name(&mut self, name: &Arc<str>) -> Result<i64, StoreError> {
+        if name.is_empty() {
+            return Ok(0);
+        }
+        if let Some(id) = self.names.get(name) {
+            return Ok(*id);
+        }
+        // The update that changes nothing makes the row come back.
+        let row = sqlx::query(
+            "INSERT INTO names(name) VALUES(?1) \
+             ON CONFLICT DO UPDATE SET name = excluded.name RETURNING id",
+        )
+        .bind(name.to_string())
+        .fetch_one(self.database.connection())
+        .await;
+        let id = row.and_then(|row| row.try_get(0));
+        let id = id.map_err(|error| self.database.error("write to", &error))?;
+        if self.names.len() >= NAMES {
+            self.names.clear();
+        }
+        self.names.insert(Arc::clone(name), id);
+        Ok(id)
+    }
+}
+
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

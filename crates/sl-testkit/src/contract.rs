@@ -51,6 +51,61 @@ pub async fn keeps(source: &dyn WorkSource, prover: &mut Prover) {
     }
 }
 
+/// Runs the part of the contract that is about failure. `cut` takes the source's work away while
+/// `in_flight` shares wait for their verdict (the caller sees to it that they wait), and brings work
+/// back, of the source itself or of another member of a group; how many tickets were lost.
+///
+/// * Each ticket gets exactly one verdict, cut or not, and `Lost` says why.
+/// * The work that follows has an identity of its own, and an epoch that has not fallen.
+/// * A share of a job from before the cut gets its one verdict too.
+///
+/// # Panics
+/// The source breaks the contract.
+pub async fn keeps_through_a_cut(
+    source: &dyn WorkSource,
+    prover: &mut Prover,
+    in_flight: u8,
+    cut: impl AsyncFnOnce(),
+) -> usize {
+    let mut status = source.status();
+    soon(status.wait_for(|status| status.widest >= 2)).await.expect("the source lives");
+    let mut lease = source.lease(Ask { free: 2, consumer: Arc::from("contract") }).expect("wide");
+    let before = job(&mut lease).await;
+    let mut waiting = HashSet::new();
+    for extranonce in 0..in_flight {
+        let share = mine(&before, extranonce, prover);
+        waiting.insert(lease.submitter.submit(share, "contract".into()).expect("there is room"));
+    }
+    soon(cut()).await;
+    let mut lost = 0;
+    while !waiting.is_empty() {
+        let verdict = soon(lease.verdicts.recv()).await.expect("every ticket has a verdict");
+        assert!(waiting.remove(&verdict.ticket), "a second verdict for {}", verdict.ticket);
+        if let Outcome::Lost { reason } = verdict.outcome {
+            assert!(!reason.is_empty(), "what is lost says why");
+            lost += 1;
+        }
+    }
+    let other = |work: &Work| work.job().is_some_and(|job| job.id != before.id);
+    let after = soon(lease.work.wait_for(other)).await.expect("the source lives").clone();
+    let after = after.job().cloned().expect("waited for");
+    assert_eq!(after.id.source, source.id(), "a job bears its source's name");
+    assert!(
+        after.id.sequence > before.id.sequence && after.epoch >= before.epoch,
+        "sequence and epoch never fall"
+    );
+    let late = mine(&before, in_flight, prover);
+    if let Ok(ticket) = lease.submitter.submit(late, "contract".into()) {
+        let verdict = soon(lease.verdicts.recv()).await.expect("a late share has a verdict");
+        assert_eq!(verdict.ticket, ticket);
+    }
+    let share = mine(&after, 0, prover);
+    let ticket = lease.submitter.submit(share, "contract".into()).expect("there is room");
+    let verdict = soon(lease.verdicts.recv()).await.expect("work goes on");
+    assert_eq!(verdict.ticket, ticket, "a ticket got a second verdict");
+    lost
+}
+
 async fn soon<T>(what: impl Future<Output = T>) -> T {
     timeout(PATIENCE, what).await.expect("the source hangs")
 }

@@ -29,6 +29,8 @@ pub mod contract;
 mod http;
 pub mod litecoind;
 pub mod peer;
+pub mod proxy;
+pub mod scripted;
 pub mod toy;
 
 use std::path::{Path, PathBuf};

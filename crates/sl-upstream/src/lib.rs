@@ -11,7 +11,8 @@
 //! ```
 //!
 //! The [`Session`](sl_stratum::client::Session) speaks, the `Desk` (pure) knows which job of ours
-//! is which of the pool's, the [`Upstream`] service owns the socket and the clock.
+//! is which of the pool's and holds what is in flight when a connection breaks, the `Vigil` (pure)
+//! says when a pool is gone, the [`Upstream`] service owns the sockets and the clock.
 //!
 //! ```
 //! use sl_upstream::Endpoint;
@@ -22,14 +23,32 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod connection;
+mod demand;
 mod desk;
+mod dial;
 mod endpoint;
+mod failover;
+mod line;
+mod login;
+mod names;
+mod record;
 mod service;
 mod settings;
 mod space;
 mod status;
+mod vigil;
 
+pub use demand::DemandRules;
+pub use dial::DialError;
 pub use endpoint::{Endpoint, EndpointError};
-pub use service::{Pool, Upstream};
-pub use settings::{PoolAddress, PoolSettings};
-pub use status::{PoolState, PoolStatus};
+pub use failover::{
+    Breaker, BreakerRules, BreakerState, ByLatency, ByPriority, Candidate, Change, Choice,
+    Evidence, Failover, FailoverRules, FailoverStatus, Member, MemberStanding, MemberStatus,
+    Strategies, Strategy, StrategyError, StrategyRules, Tally, Wanted,
+};
+pub use login::{Login, LoginError, LoginParts, Wallet};
+pub use service::{Pool, PoolOptions, Upstream};
+pub use settings::{CertificatePin, PoolAddress, PoolSettings, PoolSettingsError, WalletAddress};
+pub use status::{OverDifficulty, PoolState, PoolStatus};
+pub use vigil::Patience;

@@ -133,6 +133,22 @@ pub fn verify(claim: Claim, hashed: &Hashed, target: Target) -> Result<Proven, F
 }
 
 impl Proven {
+    /// The same share under the job's other name: a group of sources gives the jobs of its members
+    /// identities of its own, and a share of one is a share of the other. Nothing is hashed.
+    ///
+    /// # Errors
+    /// [`Fault::OtherHeader`]: the two jobs are not the same work.
+    pub fn renamed(&self, job: &Arc<Job>) -> Result<Self, Fault> {
+        let own = self.job();
+        let same = own.header == job.header
+            && own.coinbase == job.coinbase
+            && own.branch == job.branch;
+        if !same {
+            return Err(Fault::OtherHeader);
+        }
+        Ok(Self { claim: Claim { job: job.clone(), ..self.claim.clone() }, hash: self.hash })
+    }
+
     /// The job it is a share of.
     #[must_use]
     pub const fn job(&self) -> &Arc<Job> {

@@ -1,6 +1,8 @@
 //! A scripted pool on a real socket: what goes down as jobs, what comes up as shares, what a cut
 //! connection means.
 
+mod failover;
+
 use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};

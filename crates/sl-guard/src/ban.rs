@@ -447,7 +447,7 @@ mod tests {
         assert_eq!(next(4300), Some(3600));
         // That one ends at 7900; two hours of good conduct take two steps off.
         assert_eq!(next(7900 + 7200), Some(3600));
-        assert_eq!(next(7900 + 7200 + 3600 + 3 * 3600), Some(60 * 10));
+        assert_eq!(next(7900 + 7200 + 3600 + 2 * 3600), Some(600));
         assert_eq!(next(1_000_000), Some(60));
     }
 

@@ -164,10 +164,17 @@ impl ProvenRates {
         self.working_since = works.then_some(now);
     }
 
-    /// The target that shares are judged by from now on. Without a share in a window this is what
-    /// bounds the rate from above.
-    pub fn target(&mut self, in_force: Target) {
-        self.in_force = in_force.expected_hashes();
+    /// The target that shares are judged by from now on. A share of the heaviest one that was in
+    /// force might have come: it bounds the rate from above, with shares in the window or without.
+    pub fn target(&mut self, in_force: Target, now: Mono) {
+        self.count(now);
+        let before = std::mem::replace(&mut self.in_force, in_force.expected_hashes());
+        let heaviest = before.max(self.in_force) as f32;
+        for ring in &mut self.rings {
+            if let Some(slot) = ring.slot(nanos(now.since_start())) {
+                slot.heaviest = slot.heaviest.max(heaviest);
+            }
+        }
     }
 
     /// A share was proven that was judged by this target. Stale ones prove work as well; of the same
@@ -267,6 +274,7 @@ mod tests {
         for seed in 0..runs {
             let mut random = fastrand::Rng::with_seed(seed);
             let mut rates = ProvenRates::new();
+            rates.target(Target::from_expected_hashes(HASHES * difficulties[0]), at(0.0));
             rates.working(true, at(0.0));
             let mut now = 0.0;
             loop {
@@ -279,8 +287,14 @@ mod tests {
                 if now >= 3300.0 {
                     break;
                 }
+                let target = |minute: usize| {
+                    let difficulty = difficulties[minute % difficulties.len()];
+                    Target::from_expected_hashes(HASHES * difficulty)
+                };
                 if next < end {
-                    rates.share(Target::from_expected_hashes(HASHES * difficulty), at(now));
+                    rates.share(target(minute), at(now));
+                } else {
+                    rates.target(target(minute + 1), at(now));
                 }
             }
             let proven = rates.proven(Window::Hour, at(3300.0)).expect("work and shares");
@@ -324,7 +338,7 @@ mod tests {
         assert_eq!(rates.proven(Window::Hour, at(10.0)), None);
         rates.working(true, at(10.0));
         assert_eq!(rates.proven(Window::Hour, at(20.0)), None, "no target is known");
-        rates.target(Target::from_expected_hashes(1000.0));
+        rates.target(Target::from_expected_hashes(1000.0), at(20.0));
         let proven = rates.proven(Window::Hour, at(20.0)).expect("work and a target");
         assert_eq!((proven.rate.hs(), proven.low.hs()), (0.0, 0.0));
         assert!((proven.high.hs() - 368.9).abs() < 0.1, "{}", proven.high.hs());

@@ -80,6 +80,8 @@ pub struct ShortfallRules {
     /// After a claim has changed by more than a hundredth, so long nothing is held against the
     /// machine: it is being tuned. At most a tenth of the time is given.
     settle: Duration,
+    /// The same after work has come back: it is warming up.
+    warm_up: Duration,
 }
 
 impl ShortfallRules {
@@ -113,13 +115,16 @@ impl ShortfallRules {
             arm((missing * 3.0).min(0.9), 0.05),
             arm((missing * 10.0).min(0.9), 0.05),
         ];
-        Ok(Self { requirement, arms, settle: Duration::from_secs(600) })
+        let (settle, warm_up) = (Duration::from_secs(600), Duration::from_secs(120));
+        Ok(Self { requirement, arms, settle, warm_up })
     }
 
-    /// The same with another time to settle after a claim has changed.
+    /// The same with other times in which nothing is held against a machine: after its claim has
+    /// moved (10 minutes by default), and after its work has come back (2 minutes).
     #[must_use]
-    pub const fn settling_for(mut self, settle: Duration) -> Self {
-        self.settle = settle;
+    pub const fn settling_for(mut self, claim_moved: Duration, work_is_back: Duration) -> Self {
+        self.settle = claim_moved;
+        self.warm_up = work_is_back;
         self
     }
 
@@ -210,7 +215,8 @@ impl Evidence {
 ///     ▲  ▲                                      │  ▲                                   │
 ///     │  └───── Working(false), Claim(None) ────┘  └──────── anew from zero ───────────┘
 ///     │                                         │
-///     └── settling for a while ◀── Claim moved ─┘      (at most a tenth of the time)
+///     └── settling for a while ◀── Claim moved ─┘      (also after Working(true);
+///                                                       at most a tenth of the time)
 /// ```
 ///
 /// The statistic is a cumulative sum of the likelihood ratio between "a part `δ` is missing" and "all
@@ -229,7 +235,7 @@ pub struct ShortfallTest {
     working: bool,
     /// Up to when exposure has been counted.
     counted: Mono,
-    /// Until when nothing is held against the machine, and when it may settle again.
+    /// Until when nothing is held against the machine, and from when that may be so again.
     settling: Option<(Mono, Mono)>,
     last_share: Option<Mono>,
     arms: [Evidence; ARMS],
@@ -257,7 +263,12 @@ impl ShortfallTest {
         match input {
             Input::Claim(claim) => self.claimed(rules, claim, now),
             Input::Target(target) => self.hashes = Some(target.expected_hashes()),
-            Input::Working(working) => self.working = working,
+            Input::Working(working) => {
+                if working && !self.working {
+                    self.settle(rules.warm_up, now);
+                }
+                self.working = working;
+            }
             Input::Share(target) => self.share(rules, target.expected_hashes(), now),
             Input::Tick => {}
             Input::Restart => self.arms = [Evidence::none(now); ARMS],
@@ -279,6 +290,9 @@ impl ShortfallTest {
             return None;
         }
         for (evidence, arm) in self.arms.iter_mut().zip(&rules.arms) {
+            if evidence.expected <= 0.0 {
+                evidence.since = settled;
+            }
             evidence.statistic += arm.missing * expected;
             evidence.expected += expected;
             evidence.working += seconds;
@@ -311,13 +325,18 @@ impl ShortfallTest {
     fn claimed(&mut self, rules: &ShortfallRules, claim: Option<HashRate>, now: Mono) {
         let claim = claim.filter(|rate| rate.hs() > 0.0);
         if let (Some((old, _)), Some(new)) = (self.claim, claim) {
-            let moved = (new.hs() / old.hs() - 1.0).abs() > SMALL_CHANGE;
-            let may = self.settling.is_none_or(|(_, again)| now >= again);
-            if moved && may {
-                self.settling = Some((now + rules.settle, now + rules.settle * 10));
+            if (new.hs() / old.hs() - 1.0).abs() > SMALL_CHANGE {
+                self.settle(rules.settle, now);
             }
         }
         self.claim = claim.map(|rate| (rate, now));
+    }
+
+    /// Holds nothing against the machine for a while, unless it has had its tenth of the time.
+    fn settle(&mut self, lasts: Duration, now: Mono) {
+        if self.settling.is_none_or(|(_, again)| now >= again) {
+            self.settling = Some((now + lasts, now + lasts * 10));
+        }
     }
 
     fn settles(&self, now: Mono) -> bool {

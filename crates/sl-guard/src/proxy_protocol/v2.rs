@@ -187,3 +187,16 @@ pub(super) fn crc32c(bytes: impl Iterator<Item = u8>) -> u32 {
 const fn wrong(field: &'static str, allowed: &'static str) -> ProxyError {
     ProxyError::Field { version: 2, field, allowed }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_checksum_is_castagnolis() {
+        // The check value of CRC-32C, and RFC 3720 appendix B.4: 32 bytes of zeros, of ones.
+        assert_eq!(crc32c(b"123456789".iter().copied()), 0xe306_9283);
+        assert_eq!(crc32c([0; 32].into_iter()), 0x8a91_36aa);
+        assert_eq!(crc32c([0xff; 32].into_iter()), 0x62a8_ab43);
+    }
+}

@@ -109,10 +109,11 @@ impl Prover {
         &self.algorithm
     }
 
-    /// Headers hashed side by side: the best number for `batch`, and the best divisor of `count`.
+    /// Headers hashed side by side, one at least: the best number for `batch`, and the best divisor
+    /// of `count`.
     #[must_use]
     pub fn lanes(&self) -> usize {
-        self.engine.lanes()
+        self.engine.lanes().max(1)
     }
 
     /// The wider engines that were not made or failed their self-test before this one was chosen by

@@ -1,5 +1,5 @@
 //! The ladder: hashes per second of each engine on one thread, interleaved rounds, against the
-//! `scrypt` crate (with N=1024, r=1, p=1) in the same run.
+//! `scrypt` crate (with N=1024, r=1, p=1) in the same run; and of batches of 16 headers and of one.
 //!
 //! `cargo run -p sl-scrypt --release --example rate [-- ROUNDS [ALGORITHM] [ENGINE…]]`, where an
 //! algorithm is `scrypt`, `scrypt-n:N=2048`, `scrypt-jane:nmin=9`, and so on.
@@ -8,7 +8,7 @@
 
 use std::time::{Duration, Instant};
 
-use sl_pow::{Algorithm, Prover, Registry, bench};
+use sl_pow::{Algorithm, Prover, Registry, bench, with_nonce};
 use sl_scrypt::{Scrypt, ScryptFamily, ScryptJaneFamily, candidates};
 use sl_units::{HashRate, Mono};
 
@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         if !(row.available)() {
             println!("{:12} not on this CPU", row.name);
         } else if wanted.is_empty() || wanted.iter().any(|name| name == row.name) {
-            provers.push((row.prover(algorithm.as_ref())?, Vec::new()));
+            provers.push((row.prover(algorithm.as_ref())?, Vec::new(), Vec::new(), Vec::new()));
         }
     }
     let start = Instant::now();
@@ -38,27 +38,34 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let plan = bench::BenchPlan { rounds: 1, round: Duration::from_millis(400) };
     let mut peer = Vec::new();
     for _ in 0..rounds {
-        for (prover, rates) in &mut provers {
+        for (prover, rates, batches, singles) in &mut provers {
             let figures =
                 bench::measure(std::slice::from_mut(prover), algorithm.as_ref(), plan, now);
             assert!(figures.verified, "{} is wrong", figures.engine);
             rates.push(figures.hashrate.hs());
+            let header = algorithm.vectors()[0].header;
+            let mixed: Vec<_> = (0..16).map(|nonce| with_nonce(&header, nonce)).collect();
+            batches.push(batch(prover, &mixed, &now).hs());
+            singles.push(batch(prover, &mixed[..1], &now).hs());
         }
         peer.push(scrypt_crate(&now).hs());
     }
     let peer = median(&mut peer);
-    println!("{:12} {:>5} {:>12} {:>8} {:>10}", "engine", "lanes", "kH/s", "ratio", "1 header");
+    println!(
+        "{:12} {:>5} {:>12} {:>8} {:>14} {:>14}",
+        "engine", "lanes", "scan kH/s", "ratio", "16 mixed kH/s", "one kH/s"
+    );
     println!("{:12} {:>5} {:>12.2} {:>8.2}", "scrypt crate", 1, peer / 1e3, 1.0);
-    for (prover, rates) in &mut provers {
+    for (prover, rates, batches, singles) in &mut provers {
         let rate = median(rates);
-        let single = one(prover, &algorithm.vectors()[0].header, &now);
         println!(
-            "{:12} {:>5} {:>12.2} {:>8.2} {:>7} us",
+            "{:12} {:>5} {:>12.2} {:>8.2} {:>14.2} {:>14.2}",
             prover.name(),
             prover.lanes(),
             rate / 1e3,
             rate / peer,
-            single.as_micros()
+            median(batches) / 1e3,
+            median(singles) / 1e3
         );
     }
     Ok(())
@@ -76,15 +83,17 @@ fn median(rates: &mut [f64]) -> f64 {
     rates[rates.len() / 2]
 }
 
-/// What a batch of one header takes.
-fn one(prover: &mut Prover, header: &[u8; 80], now: &impl Fn() -> Mono) -> Duration {
+/// Batches of these headers for a while.
+fn batch(prover: &mut Prover, headers: &[[u8; 80]], now: &impl Fn() -> Mono) -> HashRate {
     let begin = now();
-    let mut hashes = 0;
+    let (mut hashes, mut hashed) = (0, Vec::with_capacity(headers.len()));
     while now().since(begin) < Duration::from_millis(200) {
-        std::hint::black_box(prover.hash(header));
-        hashes += 1;
+        hashed.clear();
+        prover.batch_into(headers, &mut hashed);
+        std::hint::black_box(&hashed);
+        hashes += headers.len() as u32;
     }
-    now().since(begin) / hashes
+    HashRate::from_work(f64::from(hashes), now().since(begin))
 }
 
 fn scrypt_crate(now: &impl Fn() -> Mono) -> HashRate {

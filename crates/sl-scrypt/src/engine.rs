@@ -270,3 +270,25 @@ impl Rows for Cost {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels;
+
+    #[test]
+    fn an_engine_without_memory_is_an_error_that_says_how_much() {
+        for row in
+            kernels::rows(&Cost(1 << 48)).iter().chain(&kernels::candidate_rows(&Cost(1 << 48)))
+        {
+            match (row.make)().map(|engine| engine.name()) {
+                Err(NotMade::NoMemory { engine, bytes, cause }) => {
+                    assert_eq!((engine, bytes), (row.name, row.lanes << 55));
+                    assert!((row.available)() && !cause.is_empty(), "{cause}");
+                }
+                Err(NotMade::Unavailable { .. }) => assert!(!(row.available)(), "{}", row.name),
+                Ok(name) => assert!(name.is_empty(), "{name} has found 2^55 bytes"),
+            }
+        }
+    }
+}

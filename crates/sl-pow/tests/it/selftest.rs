@@ -22,6 +22,13 @@ fn a_right_engine_of_any_width_passes() {
     }
 }
 
+/// Who divides by it must not be stopped by an engine that says so.
+#[test]
+fn an_engine_of_no_lanes_has_one() {
+    let engine = Box::new(ToyEngine { name: "none", lanes: 0, fault: Fault::None });
+    assert_eq!(Prover::new(engine, &Toy("toy", Vec::new)).expect("right").lanes(), 1);
+}
+
 #[test]
 fn a_wrong_lane_is_found_and_named() {
     for lane in 0..16 {
@@ -46,6 +53,13 @@ fn a_wrong_scan_is_found() {
 #[test]
 fn an_engine_that_writes_nothing_is_found() {
     check(4, Fault::WritesNothing, Some((Door::Batch, 0)));
+}
+
+#[test]
+fn a_batch_that_does_not_fill_the_lanes_is_tested_in_each_length() {
+    for length in 1..16 {
+        check(16, Fault::Short(length), Some((Door::Batch, length - 1)));
+    }
 }
 
 #[test]

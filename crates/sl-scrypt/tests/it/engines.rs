@@ -6,7 +6,7 @@ use sl_units::{Hash256, Target};
 const NOTHING: [u8; 32] = [0; 32];
 
 #[expect(clippy::print_stdout, reason = "a run elsewhere shall tell which engines it ran")]
-fn for_each_engine(mut test: impl FnMut(&mut dyn Engine)) {
+pub(crate) fn for_each_engine(mut test: impl FnMut(&mut dyn Engine)) {
     let mut names = Vec::new();
     for row in Scrypt.engines().into_iter().chain(candidates()) {
         if (row.available)() {
@@ -21,7 +21,7 @@ fn for_each_engine(mut test: impl FnMut(&mut dyn Engine)) {
 }
 
 /// Headers that differ in all of their bytes.
-fn header(seed: u64) -> [u8; 80] {
+pub(crate) fn header(seed: u64) -> [u8; 80] {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     std::array::from_fn(|_| {
         state ^= state << 13;
@@ -136,7 +136,7 @@ proptest! {
     #[test]
     fn engines_agree_with_the_reference(
         seed in any::<u64>(),
-        length in 1usize..20,
+        length in 1usize..=40,
         first in any::<u32>(),
         count in 0u32..20,
         odds in 1f64..8.0,

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
-use sl_pow::{Algorithm, Registry};
+use sl_pow::{Algorithm, Registry, with_nonce};
 use sl_scrypt::{Params, Scrypt, ScryptFamily, ScryptN};
-use sl_units::Hash256;
+use sl_units::{Hash256, Target};
 
 fn scrypt_n(n: u64, r: u32, p: u32) -> ScryptN {
     ScryptN::new(Params::new(n, r, p).expect("lawful")).expect("little memory")
@@ -103,9 +103,9 @@ proptest! {
     /// Any cost in any engine, against the field's implementation.
     #[test]
     fn engines_agree_with_the_fields_implementation(
-        log_n in 1u8..=12,
+        log_n in 1u8..=11,
         seed in any::<[u8; 32]>(),
-        length in 1usize..20,
+        length in 1usize..=40,
     ) {
         let algorithm = scrypt_n(1 << log_n, 1, 1);
         let params = scrypt::Params::new(log_n, 1, 1).expect("lawful");
@@ -123,6 +123,31 @@ proptest! {
             let mut found = vec![Hash256::ZERO; length];
             (row.make)().expect("memory").batch(&headers, &mut found);
             prop_assert_eq!(&found, &expect, "{}", row.name);
+        }
+    }
+
+    /// Any block size and parallelism, where there is one engine, against the same.
+    #[test]
+    fn any_parameters_agree_with_the_fields_implementation(
+        log_n in 1u8..=8,
+        r in 1u32..=5,
+        p in 1u32..=4,
+        first in any::<u32>(),
+        count in 1u32..=5,
+    ) {
+        let algorithm = scrypt_n(1 << log_n, r, p);
+        let params = scrypt::Params::new(log_n, r, p).expect("lawful");
+        for row in algorithm.engines().into_iter().filter(|row| (row.available)()) {
+            let mut engine = (row.make)().expect("memory");
+            let mut hits = Vec::new();
+            engine.scan(&[7; 80], first, count, Target::MAX, &mut hits);
+            prop_assert_eq!(hits.len(), count as usize);
+            for hit in hits {
+                let header = with_nonce(&[7; 80], hit.nonce);
+                let mut out = [0; 32];
+                scrypt::scrypt(&header, &header, &params, &mut out).expect("a lawful length");
+                prop_assert_eq!(hit.hash, Hash256::from_bytes(out), "{}", row.name);
+            }
         }
     }
 }

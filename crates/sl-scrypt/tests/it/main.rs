@@ -3,6 +3,7 @@
 //! it can be copied to a machine with other instructions and run there.
 
 mod allocations;
+mod bad_input;
 mod engines;
 mod family;
 mod general;

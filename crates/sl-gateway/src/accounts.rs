@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use sl_ports::Clock;
 use sl_work::{Outcome, Proven, Verdict};
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{OwnedMutexGuard, mpsc, watch},
     time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 
@@ -11,6 +11,7 @@ use crate::{
     GatewayStatus, SlotCounts,
     forward::{Forward, Sent},
     ledger::{Event, Ledger},
+    share::{Judged, Reason, Told},
 };
 
 /// How often the figures are made anew.
@@ -27,8 +28,8 @@ pub(crate) struct Accounts {
     pub(crate) events: mpsc::Receiver<Event>,
     pub(crate) verdicts: mpsc::Receiver<Verdict>,
     pub(crate) forward: Forward,
-    pub(crate) ledger: Ledger,
-    pub(crate) slots: watch::Receiver<(u64, u64, u64)>,
+    pub(crate) ledger: OwnedMutexGuard<Ledger>,
+    pub(crate) slots: watch::Receiver<SlotCounts>,
     pub(crate) status: watch::Sender<GatewayStatus>,
     pub(crate) clock: Clock,
 }
@@ -74,11 +75,36 @@ impl Accounts {
 
     fn take(&mut self, event: Event) {
         let had_accepted = self.ledger.has_accepted();
-        if let Some((share, sent)) = self.ledger.take(event) {
-            self.send(share, &sent);
+        match event {
+            Event::Judged(batch) => self.judged(batch),
+            event => self.ledger.take(event),
         }
         if self.ledger.has_accepted() && !had_accepted {
             self.show(SAMPLE);
+        }
+    }
+
+    /// Counts the shares of one pass of an engine, sends up what is wanted, and tells their
+    /// connections.
+    fn judged(&mut self, batch: Vec<Judged>) {
+        for Judged { filed, verdict, at } in batch {
+            let told = match verdict {
+                Ok(share) => {
+                    self.ledger.proven(&filed, &share, at);
+                    let told = if filed.stale { Told::Stale } else { Told::Accepted };
+                    if share.is_wanted() {
+                        let sent = Sent { worker: filed.worker.clone(), stale: filed.stale };
+                        self.send(share, &sent);
+                    }
+                    told
+                }
+                Err(fault) => {
+                    self.ledger.refused(filed.machine, &filed.worker, Reason::of(&fault));
+                    Told::Refused(fault)
+                }
+            };
+            // A connection that has gone meanwhile wants no answer.
+            let _ = filed.answer.send(told);
         }
     }
 
@@ -118,12 +144,13 @@ impl Accounts {
     fn show(&mut self, age: Duration) {
         let now = self.clock.mono();
         self.ledger.measure(now, age);
-        let (in_use, away, capacity) = *self.slots.borrow();
+        let slots = *self.slots.borrow();
         let waiting = self.forward.open() as u64;
+        let ledger = &mut *self.ledger;
         self.status.send_modify(|status| {
-            self.ledger.show(status, now);
+            ledger.show(status, now);
             status.forwarded.waiting = waiting;
-            status.slots = SlotCounts { in_use, away, capacity };
+            status.slots = slots;
         });
     }
 }
@@ -154,9 +181,11 @@ mod tests {
         assert!(forward.wants_retry(), "the block waits");
 
         let (events_in, events) = mpsc::channel(1);
-        let (_slots_in, slots) = watch::channel((0, 0, 0));
+        let (_slots_in, slots) = watch::channel(SlotCounts::default());
         let (status, _seen) = watch::channel(GatewayStatus::default());
-        let (verdicts, ledger, clock) = (lease.verdicts, Ledger::default(), Clock::real());
+        let (verdicts, clock) = (lease.verdicts, Clock::real());
+        let home = Arc::new(tokio::sync::Mutex::new(Ledger::default()));
+        let ledger = home.lock_owned().await;
         let accounts = Accounts { events, verdicts, forward, ledger, slots, status, clock };
         tokio::spawn(accounts.run());
         tokio::spawn(async move {

@@ -1,5 +1,6 @@
 use sl_config::Plain;
 use sl_stratum::{ErrorCode, Password, Refusal};
+use sl_units::ShareDifficulty;
 
 /// The longest name of a worker, in characters.
 const LONGEST: usize = 128;
@@ -25,6 +26,38 @@ impl Admission {
                 Err(Refusal::new(ErrorCode::Unauthorized, "wrong password"))
             }
             _ => Ok(()),
+        }
+    }
+}
+
+/// The difficulty that a password wishes for: `d=65536` or `diff=65536` among its parts.
+pub(crate) fn wished_difficulty(password: &str) -> Option<ShareDifficulty> {
+    let parts = password.split([',', ';', ' ']);
+    let wish = parts
+        .filter_map(|part| part.trim().split_once('='))
+        .find(|(name, _)| name.eq_ignore_ascii_case("d") || name.eq_ignore_ascii_case("diff"));
+    wish.and_then(|(_, value)| ShareDifficulty::new(value.parse().ok()?).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wishes_stand_in_passwords() {
+        for (password, expect) in [
+            ("d=65536", Some(65536.0)),
+            ("x,d=0.5", Some(0.5)),
+            ("x; diff=12,d=13", Some(12.0)),
+            ("D=7", Some(7.0)),
+            ("d=0", None),
+            ("d=inf", None),
+            ("d=", None),
+            ("id=5", None),
+            ("x", None),
+            ("", None),
+        ] {
+            assert_eq!(wished_difficulty(password).map(ShareDifficulty::get), expect, "{password}");
         }
     }
 }

@@ -15,7 +15,7 @@ use sl_work::Job;
 use crate::slots::KnownJobs;
 
 /// Issues that are remembered: late shares of these are still judged.
-const KEPT: usize = 256;
+const KEPT: usize = 512;
 
 /// A job as machines know it, under an id of ours. The lines are made once and shared by all.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub(crate) struct Issued {
     pub(crate) job: Arc<Job>,
     /// The sequence of the first issue of the same job: a renewed job is issued again.
     pub(crate) first: u64,
+    /// The job was given out by an earlier run of the program: no source knows it now.
+    pub(crate) orphan: bool,
     pub(crate) published: Mono,
     pub(crate) reach: Reach,
     ntime: u32,
@@ -157,6 +159,7 @@ impl Board {
             id: format!("{sequence:x}"),
             job,
             first,
+            orphan: false,
             published: now,
             reach: Reach::default(),
             ntime,
@@ -276,7 +279,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_last_256_issues_are_known(count in 1u64..600, renewals in 0usize..3) {
+        fn the_last_512_issues_are_known(count in 1u64..1200, renewals in 0usize..3) {
             let mut board = Board::default();
             for sequence in 0..count {
                 board = board.issue(job(sequence, 1, &[]), 7, at(sequence));

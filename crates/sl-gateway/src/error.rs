@@ -32,6 +32,17 @@ pub enum GatewayError {
     /// Nobody can connect.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// A changed address cannot be had; the gateway listens where it did.
+    #[error("cannot listen on {address}: {wrong}; the gateway listens where it did")]
+    Move {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system answered.
+        wrong: std::io::Error,
+    },
+    /// The gateway is busy with an address that was changed just before.
+    #[error("the address was changed just before; try again in a second")]
+    Busy,
     /// No engine of the algorithm is right on this machine.
     #[error(transparent)]
     NoEngine(#[from] NoProver),

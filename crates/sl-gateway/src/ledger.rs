@@ -5,24 +5,29 @@ use std::{
     time::Duration,
 };
 
+use sl_guard::{CloseWhy, GuardCounters, Step};
 use sl_telemetry::Histogram;
 use sl_units::{HashRate, Mono, ShareDifficulty, Target};
 use sl_work::{Outcome, Proven, WorkerName};
+use tokio::sync::oneshot;
 
 use crate::{
     ChainShares, Forwarded, GatewayStatus, JobSent, MachineStatus, Protection, ShareCounts,
-    WorkerStatus,
     board::Issued,
     forward::{Sent, Up},
+    share::{Filed, Judged, Reason},
 };
+
+mod rates;
+mod worker;
+
+use rates::WorkRate;
+use worker::Worker;
 
 /// Machines and workers shown.
 const SHOWN: usize = 1000;
 /// Workers with an account of their own; the shares of more are counted together.
 const MOST_WORKERS: usize = 20_000;
-/// Over how long the rate of proven work is taken, in steps.
-const STEP: Duration = Duration::from_secs(10);
-const STEPS: usize = 30;
 /// Jobs whose way is shown.
 const MOST_SENT: usize = 64;
 
@@ -33,29 +38,24 @@ pub(crate) enum Event {
     Issued(Arc<Issued>),
     /// A connection was accepted.
     Connected,
-    /// A connection was closed at the door: too many are open.
-    OverLimit,
     /// The system gave no connection.
     AcceptFailed,
     /// A machine is subscribed and authorised.
     Ready(Box<Arrival>),
     /// A machine's difficulty from now on.
     Difficulty { machine: u64, difficulty: ShareDifficulty },
-    /// A share was judged.
-    Judged { machine: u64, worker: WorkerName, judgement: Judgement },
+    /// Shares were hashed in one pass of an engine.
+    Judged(Vec<Judged>),
+    /// A share was refused before it was hashed.
+    Refused { machine: u64, worker: WorkerName, reason: Reason },
     /// What the session itself refused.
-    Refused { machine: u64, lines: u64, codes: [u64; 6] },
+    Lines { machine: u64, lines: u64, codes: [u64; 6] },
     /// A machine's messages have to wait.
     Throttled,
+    /// What the door's guard has counted.
+    Guard(Box<GuardCounters>),
     /// A connection has ended.
     Gone { machine: u64, why: Option<Gone> },
-}
-
-impl Event {
-    /// Whether a machine made the gateway hash for nothing.
-    pub(crate) const fn cost_a_hash_in_vain(&self) -> bool {
-        matches!(self, Self::Judged { judgement: Judgement::LowDifficulty, .. })
-    }
 }
 
 /// A machine that is ready for work.
@@ -67,33 +67,23 @@ pub(crate) struct Arrival {
     pub(crate) user_agent: Option<Arc<str>>,
     pub(crate) slot: Arc<str>,
     pub(crate) since: Mono,
-}
-
-/// Our verdict on a share.
-#[derive(Debug)]
-pub(crate) enum Judgement {
-    /// Proven at the difficulty that counts for it; late if no chain can take it.
-    Proven {
-        share: Box<Proven>,
-        difficulty: ShareDifficulty,
-        stale: bool,
-        at: Mono,
-    },
-    UnknownJob,
-    Duplicate,
-    LowDifficulty,
-    Ntime,
-    Malformed,
-    Busy,
+    /// Hears the machine's rate, where it is known from before.
+    pub(crate) known: oneshot::Sender<Option<HashRate>>,
 }
 
 /// Why the gateway closed a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Gone {
-    Unauthorized,
+    /// It sent no share for long.
     Idle,
+    /// It took no bytes.
     Slow,
+    /// Its lines could not be understood.
     Malformed,
+    /// The guard says so.
+    Conduct(CloseWhy),
+    /// Its address is kept out.
+    Banned,
 }
 
 /// All counters of the gateway, in memory.
@@ -112,6 +102,10 @@ pub(crate) struct Ledger {
     best: Option<ShareDifficulty>,
     first_accepted: Option<Mono>,
     protection: Protection,
+    /// What connections' conduct made the guard do.
+    conduct: GuardCounters,
+    /// What the door's guard has counted.
+    door: GuardCounters,
     /// When the first machine came.
     began: Option<Mono>,
     jobs: u64,
@@ -132,26 +126,15 @@ struct Machine {
     last_share: Option<Mono>,
 }
 
-#[derive(Debug, Default)]
-struct Worker {
-    accepted: u64,
-    stale: u64,
-    work: f64,
-    best: Option<ShareDifficulty>,
-    last_share: Option<Mono>,
-    forwarded: Forwarded,
-    chains: BTreeMap<sl_chain::coins::Ticker, ChainShares>,
-}
-
 impl Ledger {
-    /// Counts an event; a share that is wanted above comes out, to be sent there.
-    pub(crate) fn take(&mut self, event: Event) -> Option<(Proven, Sent)> {
+    /// Counts an event. Shares that were hashed are for [`proven`](Self::proven) and
+    /// [`refused`](Self::refused).
+    pub(crate) fn take(&mut self, event: Event) {
         match event {
             Event::Connected => {
                 self.connections += 1;
                 self.connected += 1;
             }
-            Event::OverLimit => self.protection.over_limit += 1,
             Event::AcceptFailed => self.protection.accept_errors += 1,
             Event::Issued(issued) => {
                 self.jobs += u64::from(issued.is_first());
@@ -159,34 +142,46 @@ impl Ledger {
                     self.arriving.push_back(issued);
                 }
             }
-            Event::Ready(arrival) => {
-                self.began.get_or_insert(arrival.since);
-                self.machines.insert(arrival.machine, Machine::new(*arrival));
-            }
+            Event::Ready(arrival) => self.arrived(*arrival),
             Event::Difficulty { machine, difficulty } => {
-                if let Some(machine) = self.machines.get_mut(&machine) {
-                    machine.difficulty = Some(difficulty);
-                }
+                self.of_machine(machine, |machine| machine.difficulty = Some(difficulty));
             }
-            Event::Judged { machine, worker, judgement } => {
-                return self.judged(machine, worker, judgement);
+            Event::Refused { machine, worker, reason } => self.refused(machine, &worker, reason),
+            Event::Lines { machine, lines, codes } => self.lines(machine, lines, codes),
+            Event::Throttled => {
+                self.protection.throttled += 1;
+                let _ = self.conduct.observe(Step::Delay(Duration::ZERO));
             }
-            Event::Refused { machine, lines, codes } => self.refused(machine, lines, codes),
-            Event::Throttled => self.protection.throttled += 1,
-            Event::Gone { machine, why } => {
-                self.connections = self.connections.saturating_sub(1);
-                self.machines.remove(&machine);
-                let protection = &mut self.protection;
-                match why {
-                    Some(Gone::Unauthorized) => protection.unauthorized_in_time += 1,
-                    Some(Gone::Idle) => protection.idle += 1,
-                    Some(Gone::Slow) => protection.slow += 1,
-                    Some(Gone::Malformed) => protection.malformed += 1,
-                    None => {}
-                }
-            }
+            Event::Guard(door) => self.door = *door,
+            Event::Gone { machine, why } => self.gone(machine, why),
+            Event::Judged(_) => {}
         }
-        None
+    }
+
+    fn arrived(&mut self, mut arrival: Arrival) {
+        self.began.get_or_insert(arrival.since);
+        let (nobody, _) = oneshot::channel();
+        let known = std::mem::replace(&mut arrival.known, nobody);
+        let worker = self.workers.get_mut(&arrival.worker);
+        let _ = known.send(worker.and_then(|worker| worker.known_rate()));
+        self.machines.insert(arrival.machine, Machine::new(arrival));
+    }
+
+    fn gone(&mut self, machine: u64, why: Option<Gone>) {
+        self.connections = self.connections.saturating_sub(1);
+        self.machines.remove(&machine);
+        let protection = &mut self.protection;
+        match why {
+            Some(Gone::Idle) => protection.idle += 1,
+            Some(Gone::Slow) => protection.slow += 1,
+            Some(Gone::Malformed) => protection.malformed += 1,
+            Some(Gone::Banned) => protection.banned += 1,
+            Some(Gone::Conduct(why)) => {
+                protection.unauthorized_in_time += u64::from(why == CloseWhy::AuthorizeTimeout);
+                let _ = self.conduct.observe(Step::Close(why));
+            }
+            None => {}
+        }
     }
 
     /// A share that was to go up: what became of it at once.
@@ -236,8 +231,9 @@ impl Ledger {
         status.connected = self.connected;
         status.machines =
             self.machines.values_mut().take(SHOWN).map(|machine| machine.show(now)).collect();
-        status.workers =
-            self.workers.iter().take(SHOWN).map(|(name, worker)| worker.show(name)).collect();
+        let workers = self.workers.iter_mut().take(SHOWN);
+        status.workers = workers.map(|(name, worker)| worker.show(name, now)).collect();
+        status.workers_known = self.workers.len() as u64;
         status.shares = self.shares;
         status.shares_per_s = self.shares_per_s(now);
         status.hashrate = self.work.rate(now, self.began.unwrap_or(now));
@@ -246,6 +242,9 @@ impl Ledger {
         status.best = self.best;
         status.first_accepted = self.first_accepted;
         status.protection = self.protection;
+        status.protection.over_limit = self.door.refused(sl_guard::RefuseWhy::Full);
+        status.guard = self.door.clone();
+        status.guard += &self.conduct;
         status.jobs = self.jobs;
         status.job_latency = self.latency.snapshot();
         status.sent = self.sent.clone();
@@ -279,57 +278,44 @@ impl Ledger {
         self.first_accepted.is_some()
     }
 
-    fn judged(
-        &mut self,
-        machine: u64,
-        worker: WorkerName,
-        judgement: Judgement,
-    ) -> Option<(Proven, Sent)> {
-        let counts = &mut self.shares;
-        let (share, difficulty, stale, at) = match judgement {
-            Judgement::Proven { share, difficulty, stale, at } => (share, difficulty, stale, at),
-            refused => {
-                *match refused {
-                    Judgement::UnknownJob => &mut counts.unknown_job,
-                    Judgement::Duplicate => &mut counts.duplicate,
-                    Judgement::LowDifficulty => &mut counts.low_difficulty,
-                    Judgement::Ntime => &mut counts.ntime,
-                    Judgement::Busy => &mut counts.busy,
-                    Judgement::Malformed | Judgement::Proven { .. } => &mut counts.malformed,
-                } += 1;
-                self.of_machine(machine, |machine| machine.rejected += 1);
-                return None;
-            }
-        };
+    /// A share proves nothing.
+    pub(crate) fn refused(&mut self, machine: u64, worker: &WorkerName, reason: Reason) {
+        *match reason {
+            Reason::UnknownJob => &mut self.shares.unknown_job,
+            Reason::Duplicate => &mut self.shares.duplicate,
+            Reason::LowDifficulty => &mut self.shares.low_difficulty,
+            Reason::Ntime => &mut self.shares.ntime,
+            Reason::Busy => &mut self.shares.busy,
+            Reason::Malformed => &mut self.shares.malformed,
+        } += 1;
+        self.of_machine(machine, |machine| machine.rejected += 1);
+        self.account(worker).refused(reason);
+    }
+
+    /// A share is proven.
+    pub(crate) fn proven(&mut self, filed: &Filed, share: &Proven, at: Mono) {
+        let Filed { machine, worker, difficulty, stale, .. } = filed;
         let work = difficulty.expected_hashes();
-        let reached = reached(&share);
-        let best = |best: &mut Option<ShareDifficulty>| {
-            if best.is_none_or(|best| best < reached) {
-                *best = Some(reached);
-            }
-        };
-        *(if stale { &mut counts.stale } else { &mut counts.accepted }) += 1;
+        let reached = reached(share);
+        if self.best.is_none_or(|best| best < reached) {
+            self.best = Some(reached);
+        }
+        *(if *stale { &mut self.shares.stale } else { &mut self.shares.accepted }) += 1;
         self.proven += 1;
         self.work.add(at, work);
-        best(&mut self.best);
         if !stale {
             self.first_accepted.get_or_insert(at);
         }
-        self.of_machine(machine, |machine| {
-            *(if stale { &mut machine.stale } else { &mut machine.accepted }) += 1;
+        self.of_machine(*machine, |machine| {
+            *(if *stale { &mut machine.stale } else { &mut machine.accepted }) += 1;
             machine.work.add(at, work);
             machine.last_share = Some(at);
             machine.arrival.worker = worker.clone();
         });
-        let account = self.account(&worker);
-        *(if stale { &mut account.stale } else { &mut account.accepted }) += 1;
-        account.work += work;
-        account.last_share = Some(at);
-        best(&mut account.best);
-        share.is_wanted().then_some((*share, Sent { worker, stale }))
+        self.account(worker).proven(work, reached, *stale, at);
     }
 
-    fn refused(&mut self, machine: u64, lines: u64, codes: [u64; 6]) {
+    fn lines(&mut self, machine: u64, lines: u64, codes: [u64; 6]) {
         let [other, _, _, _, unauthorized, not_subscribed] = codes;
         self.protection.malformed_lines += lines;
         self.shares.malformed += other;
@@ -372,14 +358,14 @@ impl Ledger {
 }
 
 impl Machine {
-    const fn new(arrival: Arrival) -> Self {
+    fn new(arrival: Arrival) -> Self {
         Self {
             arrival,
             difficulty: None,
             accepted: 0,
             rejected: 0,
             stale: 0,
-            work: WorkRate { steps: VecDeque::new() },
+            work: WorkRate::new(),
             last_share: None,
         }
     }
@@ -401,72 +387,7 @@ impl Machine {
     }
 }
 
-impl Worker {
-    fn show(&self, name: &WorkerName) -> WorkerStatus {
-        WorkerStatus {
-            worker: name.clone(),
-            accepted: self.accepted,
-            stale: self.stale,
-            work: self.work,
-            best: self.best,
-            last_share: self.last_share,
-            forwarded: self.forwarded,
-            chains: self.chains.clone(),
-        }
-    }
-}
-
 /// The difficulty that a share's hash reaches.
 fn reached(share: &Proven) -> ShareDifficulty {
     Target::from_le_bytes(*share.hash().as_bytes()).into()
-}
-
-/// Work proven over the last five minutes.
-#[derive(Debug, Default)]
-struct WorkRate {
-    /// The beginning of each step, and the work in it.
-    steps: VecDeque<(Mono, f64)>,
-}
-
-impl WorkRate {
-    fn add(&mut self, at: Mono, work: f64) {
-        match self.steps.back_mut() {
-            Some((begun, sum)) if at.since(*begun) < STEP => *sum += work,
-            _ => self.steps.push_back((at, work)),
-        }
-        while self.steps.len() > STEPS + 1 {
-            self.steps.pop_front();
-        }
-    }
-
-    fn rate(&mut self, now: Mono, since: Mono) -> HashRate {
-        let span = STEP * STEPS as u32;
-        while self.steps.front().is_some_and(|(begun, _)| now.since(*begun) > span) {
-            self.steps.pop_front();
-        }
-        // Not `sum`: of nothing that is minus zero.
-        let work = self.steps.iter().fold(0.0, |sum, (_, work)| sum + work);
-        HashRate::from_work(work, now.since(since).min(span))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_rate_is_that_of_the_last_five_minutes() {
-        let at = |seconds| Mono::from_start(Duration::from_secs(seconds));
-        let mut work = WorkRate::default();
-        for second in 0..100 {
-            work.add(at(second), 50.0);
-        }
-        assert_eq!(work.rate(at(100), at(0)), HashRate::from_hs(50.0));
-        for second in 100..1000 {
-            work.add(at(second), 80.0);
-        }
-        assert_eq!(work.rate(at(999), at(0)).hs().round(), 80.0);
-        assert_eq!(work.rate(at(2000), at(0)).to_string(), "0.00 H/s");
-        assert!(work.steps.is_empty());
-    }
 }

@@ -40,23 +40,31 @@ mod accounts;
 mod admission;
 mod board;
 mod connection;
+mod difficulty;
+mod door;
 mod error;
 mod forward;
 mod ledger;
+mod live;
 mod machine;
 mod outgoing;
 mod service;
 mod settings;
+mod shard;
+mod share;
 mod slots;
 mod standing;
 mod status;
+mod transport;
 mod vardiff;
 mod verifier;
 
+pub use difficulty::{Adjustment, Banded, DifficultyManager, Fixed, Poisson, ShareWindow};
 pub use error::GatewayError;
-pub use service::Gateway;
-pub use settings::GatewaySettings;
+pub use service::{Gateway, LiveGateway};
+pub use settings::{GatewaySettings, VardiffRule};
 pub use status::{
-    ChainShares, Forwarded, GatewayStatus, JobSent, MachineStatus, Protection, ShareCounts,
-    SlotCounts, WorkerStatus,
+    ChainShares, Forwarded, GatewayStatus, JobSent, MachineStatus, Protection, ProvenRate,
+    ShareCounts, SlotCounts, WorkerStatus,
 };
+pub use transport::{Closed, SideDoor, Transport};

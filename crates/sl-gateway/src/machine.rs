@@ -6,16 +6,17 @@ use sl_stratum::{
     server::{Input, Output, Session},
 };
 use sl_units::{Mono, ShareDifficulty, Target};
-use sl_work::{Claim, Fault, Proven, WorkerName};
-use tokio::sync::oneshot::error::RecvError;
+use sl_work::{Claim, WorkerName};
+use tokio::sync::oneshot;
 
 use crate::{
     board::{Board, Issued},
-    ledger::{Event, Judgement},
+    ledger::Event,
+    share::{Answer, Filed, Reason, Told, refusal},
     slots::Taken,
     standing::{Repeated, ShareKey, Standing},
     vardiff::{Rules, Vardiff},
-    verifier::{Answer, Busy, Room},
+    verifier::{Busy, Room},
 };
 
 /// One machine: what it was told, what it sent, and its answers in the order they are due.
@@ -32,9 +33,8 @@ pub(crate) struct Machine {
     pub(crate) user_agent: Option<Arc<str>>,
     pub(crate) vardiff: Vardiff,
     standing: Standing,
-    rules: Rules,
-    /// The epoch of the last job it was given.
-    told_epoch: Option<u64>,
+    /// The issue and the epoch of the last job it was given.
+    told: Option<(u64, u64)>,
     workers: Vec<WorkerName>,
     due: VecDeque<Due>,
 }
@@ -46,33 +46,49 @@ enum Due {
     Share(Box<InFlight>),
 }
 
-/// A share that is being checked.
+/// A share that is being checked and recorded.
 #[derive(Debug)]
 struct InFlight {
     id: Id,
-    worker: WorkerName,
     /// The first issue of its job.
     job: u64,
     key: ShareKey,
     difficulty: ShareDifficulty,
-    stale: bool,
+    answer: Answer,
+}
+
+/// A job for a machine.
+#[derive(Debug)]
+pub(crate) struct Given {
+    pub(crate) lines: Vec<Bytes>,
+    pub(crate) issued: Arc<Issued>,
+    /// Its difficulty, where that is new.
+    pub(crate) changed: Option<ShareDifficulty>,
+}
+
+/// A claim that may be hashed, and what is needed to answer for it.
+struct Checked {
+    claim: Claim,
+    target: Target,
+    job: u64,
+    key: ShareKey,
+    filed: Filed,
     answer: Answer,
 }
 
 /// Why a share is refused before it is hashed.
-type Refused = (Refusal, Judgement);
+type Refused = (Refusal, Reason);
 
 impl Machine {
-    pub(crate) fn new(number: u64, session: Session, rules: Rules, now: Mono) -> Self {
+    pub(crate) fn new(number: u64, session: Session, now: Mono) -> Self {
         Self {
             number,
             session,
             taken: None,
             user_agent: None,
-            vardiff: Vardiff::new(rules, None, now),
+            vardiff: Vardiff::new(None, now),
             standing: Standing::default(),
-            rules,
-            told_epoch: None,
+            told: None,
             workers: Vec::new(),
             due: VecDeque::new(),
         }
@@ -81,29 +97,26 @@ impl Machine {
     /// It has a slot, perhaps with what is remembered of it.
     pub(crate) fn take_slot(&mut self, mut taken: Taken<Standing>, now: Mono) {
         if let Some(standing) = taken.memory.take() {
-            self.vardiff = Vardiff::new(self.rules, standing.difficulty(), now);
+            self.vardiff = Vardiff::new(standing.difficulty(), now);
             self.standing = standing;
         }
         self.taken = Some(taken);
     }
 
     /// Its slot and what is to be remembered, at its end.
-    pub(crate) fn leave(&mut self) -> Option<(u64, String, Standing)> {
+    pub(crate) fn leave(&mut self) -> Option<(u64, Standing)> {
         let taken = self.taken.take()?;
-        Some((taken.slot, taken.session, std::mem::take(&mut self.standing)))
+        Some((taken.slot, std::mem::take(&mut self.standing)))
     }
 
-    /// The lines that give it the board's job, the job, and its difficulty where that is new.
-    pub(crate) fn job(
-        &mut self,
-        board: &Board,
-        now: Mono,
-    ) -> Option<(Vec<Bytes>, Arc<Issued>, Option<ShareDifficulty>)> {
+    /// The lines that give it the board's job, and the job; `None` without one.
+    pub(crate) fn job(&mut self, rules: &Rules, board: &Board, now: Mono) -> Option<Given> {
         let issued = board.current()?;
         let epoch = issued.job.epoch;
-        let clean = self.told_epoch.replace(epoch) != Some(epoch);
+        let clean =
+            self.told.replace((issued.sequence, epoch)).map(|(_, told)| told) != Some(epoch);
         let before = self.standing.difficulty();
-        let difficulty = self.vardiff.for_job(issued.job.wanted, now);
+        let difficulty = self.vardiff.for_job(rules, issued.job.wanted, now);
         self.standing.set_difficulty(issued.sequence, difficulty);
         self.standing.prune(board.known().oldest, board.oldest_first());
         let lines = self.session.step(Input::Job { notify: issued.line(clean), difficulty });
@@ -111,12 +124,20 @@ impl Machine {
             Output::Send(line) => Some(line),
             _ => None,
         });
-        Some((lines.collect(), issued.clone(), (before != Some(difficulty)).then_some(difficulty)))
+        let changed = (before != Some(difficulty)).then_some(difficulty);
+        Some(Given { lines: lines.collect(), issued: issued.clone(), changed })
     }
 
-    /// The number of its slot; 0 before it subscribes.
-    pub(crate) fn slot(&self) -> u64 {
-        self.taken.as_ref().map_or(0, |taken| taken.slot)
+    /// Whether the board has an issue that it was not given: a later one of the same job at least.
+    pub(crate) fn lacks(&self, board: &Board) -> bool {
+        let told = self.told.map(|(sequence, _)| sequence);
+        board.current().is_some_and(|issued| Some(issued.sequence) != told)
+    }
+
+    /// Looks at its difficulty; whether it should get another one at once.
+    pub(crate) fn wants_another(&mut self, rules: &Rules, board: &Board, now: Mono) -> bool {
+        let job = board.current().filter(|_| self.told.is_some());
+        job.is_some_and(|issued| self.vardiff.consider(rules, issued.job.wanted, now))
     }
 
     /// A share: it is being checked, or refused at once, which is told.
@@ -128,28 +149,35 @@ impl Machine {
         submit: &Submit,
     ) -> Option<Event> {
         let worker = self.worker(&submit.user);
-        match self.claim(board, room, submit) {
-            Ok((job, key, difficulty, stale, answer)) => {
-                let share = InFlight { id, worker, job, key, difficulty, stale, answer };
+        let checked = self.claim(board, submit, &worker);
+        let (refusal, reason) = match (checked, room) {
+            (Ok(checked), Ok(room)) => {
+                let Checked { claim, target, job, key, filed, answer } = checked;
+                let difficulty = filed.difficulty;
+                room.check(claim, target, filed);
+                let share = InFlight { id, job, key, difficulty, answer };
                 self.due.push_back(Due::Share(Box::new(share)));
-                None
+                return None;
             }
-            Err((refusal, judgement)) => {
-                let line = self.session.answer(id, Err(refusal));
-                self.say(line);
-                Some(Event::Judged { machine: self.number, worker, judgement })
+            (Ok(checked), Err(busy)) => {
+                self.standing.unnote(checked.job, checked.key);
+                (Refusal::new(ErrorCode::Other, &busy.to_string()), Reason::Busy)
             }
-        }
+            (Err(refused), _) => refused,
+        };
+        let line = self.session.answer(id, Err(refusal));
+        self.say(line);
+        Some(Event::Refused { machine: self.number, worker, reason })
     }
 
-    /// Everything that is cheap to check comes first; then the claim goes to a verifier.
+    /// Everything that is cheap to check, in the order of its cost.
     fn claim(
         &mut self,
         board: &Board,
-        room: Result<Room, Busy>,
         submit: &Submit,
-    ) -> Result<(u64, ShareKey, ShareDifficulty, bool, Answer), Refused> {
-        let unknown = || (ErrorCode::JobNotFound.into(), Judgement::UnknownJob);
+        worker: &WorkerName,
+    ) -> Result<Checked, Refused> {
+        let unknown = || (ErrorCode::JobNotFound.into(), Reason::UnknownJob);
         let taken = self.taken.as_ref().ok_or_else(unknown)?;
         let issued = board.find(&submit.job_id).ok_or_else(unknown)?;
         // A machine that was never given a job knows the id of one by chance only.
@@ -166,74 +194,64 @@ impl Machine {
             nonce: submit.nonce,
             version,
         };
+        let extranonce = [taken.extranonce1.as_bytes(), extranonce2].concat();
+        let claim = Claim::new(job.clone(), extranonce, version, submit.ntime, submit.nonce)
+            .map_err(|fault| (refusal(&fault), Reason::of(&fault)))?;
         self.standing.note(issued.first, key).map_err(|repeated| match repeated {
-            Repeated::Duplicate => (ErrorCode::DuplicateShare.into(), Judgement::Duplicate),
+            Repeated::Duplicate => (ErrorCode::DuplicateShare.into(), Reason::Duplicate),
             Repeated::TooMany => {
                 let text = "too many shares of one job, raise the difficulty";
-                (Refusal::new(ErrorCode::Other, text), Judgement::Busy)
+                (Refusal::new(ErrorCode::Other, text), Reason::Busy)
             }
         })?;
-        let extranonce = [taken.extranonce1.as_bytes(), extranonce2].concat();
+        let (told, answer) = oneshot::channel();
+        let filed = Filed {
+            machine: self.number,
+            slot: taken.slot,
+            worker: worker.clone(),
+            issue: issued.sequence,
+            difficulty,
+            stale: !board.stands(job),
+            orphan: issued.orphan,
+            answer: told,
+        };
         let target = Target::from(difficulty).easier(job.wanted);
-        let checked = Claim::new(job.clone(), extranonce, version, submit.ntime, submit.nonce)
-            .map_err(|fault| refused(&fault))
-            .and_then(|claim| Ok(room.map_err(busy)?.check(claim, target)));
-        match checked {
-            Ok(answer) => Ok((issued.first, key, difficulty, !board.stands(job), answer)),
-            Err(refused) => {
-                self.standing.unnote(issued.first, &key);
-                Err(refused)
-            }
-        }
+        Ok(Checked { claim, target, job: issued.first, key, filed, answer })
     }
 
-    /// Waits for the verdict on the share that is due; for ever when none is.
+    /// Waits for the verdict on the share that is due; for ever when none is. `None` when nobody
+    /// is left who could tell it.
     ///
     /// Cancel-safe: the share stays due until [`settle`](Self::settle).
-    pub(crate) async fn verdict(&mut self) -> Result<Result<Proven, Fault>, RecvError> {
+    pub(crate) async fn verdict(&mut self) -> Option<Told> {
         match self.due.front_mut() {
-            Some(Due::Share(share)) => (&mut share.answer).await,
+            Some(Due::Share(share)) => (&mut share.answer).await.ok(),
             _ => pending().await,
         }
     }
 
     /// Answers the share that is due.
-    pub(crate) fn settle(
-        &mut self,
-        verdict: Result<Result<Proven, Fault>, RecvError>,
-        at: Mono,
-    ) -> Option<Event> {
-        let share = match self.due.pop_front()? {
-            Due::Share(share) => *share,
-            line @ Due::Line(_) => {
-                self.due.push_front(line);
-                return None;
-            }
+    pub(crate) fn settle(&mut self, told: Option<&Told>) {
+        let share = match self.due.pop_front() {
+            Some(Due::Share(share)) => *share,
+            Some(line) => return self.due.push_front(line),
+            None => return,
         };
-        let InFlight { id, worker, job, key, difficulty, stale, .. } = share;
-        let (answer, judgement) = match verdict {
-            Ok(Ok(proven)) => {
-                self.vardiff.share();
-                let answer = if stale {
-                    Err(Refusal::new(ErrorCode::JobNotFound, "Stale share"))
-                } else {
-                    Ok(())
-                };
-                (answer, Judgement::Proven { share: Box::new(proven), difficulty, stale, at })
+        let InFlight { id, job, key, difficulty, .. } = share;
+        let answer = match told {
+            Some(Told::Refused(fault)) => {
+                self.standing.unnote(job, key);
+                self.vardiff.rejected();
+                Err(refusal(fault))
             }
-            Ok(Err(fault)) => {
-                self.standing.unnote(job, &key);
-                let (refusal, judgement) = refused(&fault);
-                (Err(refusal), judgement)
+            Some(told) => {
+                self.vardiff.accepted(difficulty);
+                told.answer()
             }
-            Err(_) => {
-                let (refusal, judgement) = busy(Busy);
-                (Err(refusal), judgement)
-            }
+            None => Err(Refusal::new(ErrorCode::Other, &Busy.to_string())),
         };
         let line = self.session.answer(id, answer);
         self.due.push_front(Due::Line(line));
-        Some(Event::Judged { machine: self.number, worker, judgement })
     }
 
     /// An answer that is due after all that are due already.
@@ -244,7 +262,13 @@ impl Machine {
     /// The next line that may leave.
     pub(crate) fn next_line(&mut self) -> Option<Bytes> {
         match self.due.pop_front()? {
-            Due::Line(line) => Some(line),
+            Due::Line(line) => {
+                if self.due.is_empty() {
+                    // Nothing is due: an idle machine costs no queue.
+                    self.due = VecDeque::new();
+                }
+                Some(line)
+            }
             share @ Due::Share(_) => {
                 self.due.push_front(share);
                 None
@@ -266,18 +290,4 @@ impl Machine {
         self.workers.push(worker.clone());
         worker
     }
-}
-
-fn refused(fault: &Fault) -> Refused {
-    match fault {
-        Fault::LowDifficulty { .. } => (ErrorCode::LowDifficulty.into(), Judgement::LowDifficulty),
-        Fault::Ntime { .. } => {
-            (Refusal::new(ErrorCode::Other, &fault.to_string()), Judgement::Ntime)
-        }
-        _ => (Refusal::new(ErrorCode::Other, &fault.to_string()), Judgement::Malformed),
-    }
-}
-
-fn busy(busy: Busy) -> Refused {
-    (Refusal::new(ErrorCode::Other, &busy.to_string()), Judgement::Busy)
 }

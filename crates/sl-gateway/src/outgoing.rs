@@ -1,10 +1,16 @@
-use std::{collections::VecDeque, io, sync::Arc};
+use std::{
+    collections::VecDeque,
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
 
 use bytes::Bytes;
 use sl_units::Mono;
-use tokio::net::TcpStream;
+use tokio::io::AsyncWrite;
 
-use crate::board::Issued;
+use crate::{board::Issued, transport::Wire};
 
 /// Lines handed to the system in one call.
 const AT_ONCE: usize = 8;
@@ -13,12 +19,14 @@ const AT_ONCE: usize = 8;
 #[derive(Debug, Default)]
 pub(crate) struct Outgoing {
     lines: VecDeque<Bytes>,
-    /// Bytes ever put in and ever taken by the socket.
+    /// Bytes ever put in and ever taken by the wire.
     pushed: u64,
     taken: u64,
+    /// The wire has taken bytes that it may still hold (TLS does).
+    unflushed: bool,
     /// A job whose arrival is measured, and where its line ends.
     measured: Option<(Arc<Issued>, u64)>,
-    /// Since when the socket takes nothing, while something waits.
+    /// Since when the wire takes nothing, while something waits.
     stalled_since: Mono,
 }
 
@@ -36,7 +44,7 @@ impl Outgoing {
         self.measured = Some((issued, self.pushed));
     }
 
-    /// Since when the socket has taken nothing; `None` while nothing waits.
+    /// Since when the wire has taken nothing; `None` while nothing waits.
     pub(crate) fn stalled_since(&self) -> Option<Mono> {
         (self.waiting() > 0).then_some(self.stalled_since)
     }
@@ -46,31 +54,42 @@ impl Outgoing {
         self.pushed - self.taken
     }
 
-    /// Writes what the socket takes without waiting.
-    pub(crate) fn write_to(
+    /// Whether there is anything to do for [`poll_out`](Self::poll_out).
+    pub(crate) const fn is_busy(&self) -> bool {
+        self.waiting() > 0 || self.unflushed
+    }
+
+    /// Writes what the wire takes; ready when it has taken all.
+    pub(crate) fn poll_out(
         &mut self,
-        stream: &TcpStream,
-        now: impl FnOnce() -> Mono,
-    ) -> io::Result<()> {
-        let mut slices = [io::IoSlice::new(&[]); AT_ONCE];
-        let mut count = 0;
-        for (slice, line) in slices.iter_mut().zip(&self.lines) {
-            *slice = io::IoSlice::new(line);
-            count += 1;
+        wire: &mut Wire,
+        cx: &mut Context<'_>,
+        now: impl Fn() -> Mono,
+    ) -> Poll<io::Result<()>> {
+        while self.waiting() > 0 {
+            let mut slices = [io::IoSlice::new(&[]); AT_ONCE];
+            let mut count = 0;
+            for (slice, line) in slices.iter_mut().zip(&self.lines) {
+                *slice = io::IoSlice::new(line);
+                count += 1;
+            }
+            let lines = slices.get(..count).unwrap_or_default();
+            let written = ready!(Pin::new(&mut *wire).poll_write_vectored(cx, lines))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.unflushed = true;
+            self.advance(written);
+            self.stalled_since = now();
+            if let Some((issued, _)) = self.measured.take_if(|(_, end)| *end <= self.taken) {
+                issued.reach.written(self.stalled_since);
+            }
         }
-        let written = match stream.try_write_vectored(slices.get(..count).unwrap_or_default()) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => written,
-            Err(wrong) if wrong.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-            Err(wrong) => return Err(wrong),
-        };
-        let now = now();
-        self.advance(written);
-        self.stalled_since = now;
-        if let Some((issued, _)) = self.measured.take_if(|(_, end)| *end <= self.taken) {
-            issued.reach.written(now);
+        if self.unflushed {
+            ready!(Pin::new(wire).poll_flush(cx))?;
+            self.unflushed = false;
         }
-        Ok(())
+        Poll::Ready(Ok(()))
     }
 
     fn advance(&mut self, mut written: usize) {

@@ -1,48 +1,50 @@
-use std::{sync::Arc, thread::JoinHandle, time::Duration};
+use std::{collections::HashMap, sync::Arc, thread::JoinHandle, time::Duration};
 
 use fastrand::Rng;
 use sl_config::Plain;
+use sl_guard::Guard;
 use sl_ports::Clock;
 use sl_pow::Registry;
 use sl_stratum::server;
 use sl_supervise::{Ctx, ServiceError};
-use sl_work::{Ask, Lease, Unfit, Work, WorkSource};
+use sl_work::{Ask, Lease, Unfit, WorkSource};
 use tokio::{
     net::TcpListener,
-    sync::{mpsc, watch},
+    sync::{Mutex, Notify, mpsc, watch},
     task::JoinSet,
-    time::{Instant, sleep_until, timeout},
+    time::timeout,
 };
-use tokio_util::sync::CancellationToken;
 
 use crate::{
-    GatewayError, GatewaySettings, GatewayStatus,
+    GatewayError, GatewaySettings, GatewayStatus, SideDoor, SlotCounts,
     accounts::{Accounts, consumer},
     admission::Admission,
     board::Board,
-    connection::{self, Shared},
+    difficulty::DifficultyManager,
+    door::{Door, Hours},
     forward::Forward,
     ledger::{Event, Ledger},
-    slots::{Layout, Slots, keep},
-    vardiff::Rules,
-    verifier::Verifiers,
+    live::Live,
+    shard::{Shard, Shared},
+    slots::{Layout, Moment, SlotCall, Slots, keep},
+    standing::Standing,
+    transport::Arrived,
+    verifier::{Verifier, Workshop},
 };
 
 /// What connections have told and the accounts have not yet counted; beyond, connections wait.
 const EVENTS: usize = 4096;
-/// Calls for slots that wait.
-const SLOT_CALLS: usize = 256;
-/// After a failure to accept (no file descriptor left) the next try waits.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
-/// How often the threads are looked after.
-const LOOK: Duration = Duration::from_secs(1);
+/// Calls for slots, and reports to the door, that wait.
+const CALLS: usize = 256;
+/// Machines that wait to be admitted, or for their shard.
+const ARRIVALS: usize = 64;
 /// How long the parts of the gateway may take to end, more than each of them asks for.
 const PARTS_END: Duration = Duration::from_millis(1500);
 
 /// The Stratum server for machines, over one source of work. [`Gateway::run`] is the service.
 #[derive(Clone)]
 pub struct Gateway {
-    settings: GatewaySettings,
+    live: LiveGateway,
     admission: Admission,
     source: Arc<dyn WorkSource>,
     registry: Registry,
@@ -50,12 +52,60 @@ pub struct Gateway {
     clock: Clock,
     rng: Rng,
     status: watch::Sender<GatewayStatus>,
+    side: SideDoor,
+    home: Home,
+}
+
+/// What lives on between runs of the service, so that counters, slots and the jobs that machines
+/// have are as they were. Each part has one owner at a time, for a whole run.
+#[derive(Clone)]
+struct Home {
+    ledger: Arc<Mutex<Ledger>>,
+    slots: Arc<Mutex<Slots<Standing>>>,
+    threshold: Arc<Mutex<Threshold>>,
+}
+
+/// Where machines and listeners come in, and the jobs that are out.
+struct Threshold {
+    side: mpsc::Receiver<Arrived>,
+    listeners: mpsc::Receiver<std::net::TcpListener>,
+    board: Board,
+}
+
+/// The settings of a gateway, which may change while it runs.
+#[derive(Clone, Debug)]
+pub struct LiveGateway {
+    live: watch::Sender<Arc<Live>>,
+    listeners: mpsc::Sender<std::net::TcpListener>,
+    own_manager: Option<Arc<dyn DifficultyManager>>,
+}
+
+impl LiveGateway {
+    /// Applies changed settings; no machine is dropped for them. A new address is opened here, so
+    /// that one that cannot be had changes nothing.
+    ///
+    /// # Errors
+    /// The new address cannot or must not be listened on.
+    pub fn apply(&self, settings: GatewaySettings) -> Result<(), GatewayError> {
+        let before = self.live.borrow().settings.listen;
+        if settings.listen != before {
+            settings.may_listen()?;
+            let address = settings.listen;
+            let listener = std::net::TcpListener::bind(address)
+                .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
+                .map_err(|wrong| GatewayError::Move { address, wrong })?;
+            self.listeners.try_send(listener).map_err(|_| GatewayError::Busy)?;
+        }
+        let own = self.own_manager.clone();
+        self.live.send_replace(Arc::new(Live::new(settings, own)));
+        Ok(())
+    }
 }
 
 impl std::fmt::Debug for Gateway {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Gateway")
-            .field("listen", &self.settings.listen)
+            .field("listen", &self.live.live.borrow().settings.listen)
             .field("source", &self.source.id())
             .finish_non_exhaustive()
     }
@@ -74,8 +124,28 @@ impl Gateway {
         rng: Rng,
     ) -> Self {
         let (status, _) = watch::channel(GatewayStatus::default());
-        let admission = Admission::default();
-        Self { settings, admission, source, registry, algorithm, clock, rng, status }
+        let (side, side_out) = mpsc::channel(ARRIVALS);
+        let (listeners, listeners_out) = mpsc::channel(1);
+        let live = watch::Sender::new(Arc::new(Live::new(settings, None)));
+        let threshold =
+            Threshold { side: side_out, listeners: listeners_out, board: Board::default() };
+        let home = Home {
+            ledger: Arc::default(),
+            slots: Arc::new(Mutex::new(Slots::new(Layout::of(Layout::WIDEST)))),
+            threshold: Arc::new(Mutex::new(threshold)),
+        };
+        Self {
+            live: LiveGateway { live, listeners, own_manager: None },
+            admission: Admission::default(),
+            source,
+            registry,
+            algorithm,
+            clock,
+            rng,
+            status,
+            side: SideDoor(side),
+            home,
+        }
     }
 
     /// The password that machines must give: what `settings.password` refers to.
@@ -85,10 +155,31 @@ impl Gateway {
         self
     }
 
+    /// A difficulty manager in place of the one that the settings name.
+    #[must_use]
+    pub fn with_difficulty_manager(mut self, manager: Arc<dyn DifficultyManager>) -> Self {
+        let settings = self.live.live.borrow().settings.clone();
+        self.live.live.send_replace(Arc::new(Live::new(settings, Some(manager.clone()))));
+        self.live.own_manager = Some(manager);
+        self
+    }
+
     /// How it fares, made anew at most once a second, and at the stop.
     #[must_use]
     pub fn status(&self) -> watch::Receiver<GatewayStatus> {
         self.status.subscribe()
+    }
+
+    /// A way in for machines that come by no socket.
+    #[must_use]
+    pub fn side_door(&self) -> SideDoor {
+        self.side.clone()
+    }
+
+    /// For changing its settings while it runs.
+    #[must_use]
+    pub fn live(&self) -> LiveGateway {
+        self.live.clone()
     }
 
     /// Serves machines until told to stop: then shares in flight get their verdict, for at most
@@ -97,21 +188,26 @@ impl Gateway {
     /// # Errors
     /// The address cannot or must not be listened on, no right engine, a source that is gone.
     pub async fn run(self, ctx: Ctx) -> Result<(), ServiceError> {
-        self.settings.may_listen()?;
-        if self.settings.password.is_some() && self.admission.password.is_none() {
+        let settings = self.live.live.borrow().settings.clone();
+        settings.may_listen()?;
+        if settings.password.is_some() && self.admission.password.is_none() {
             return Err(GatewayError::Password.into());
         }
-        let (verifiers, threads) = self.start_verifiers().await?;
-        let listener =
-            sl_ports::bind::listen(self.settings.listen).await.map_err(GatewayError::from)?;
+        let (events, events_out) = mpsc::channel(EVENTS);
+        let (verifiers, threads) = self.start_verifiers(&settings, &events).await?;
+        let engine = verifiers.first().map_or("", Verifier::engine);
+        let listener = sl_ports::bind::listen(settings.listen).await.map_err(GatewayError::from)?;
         let address = listener.local_addr()?;
         self.status.send_modify(|status| {
             status.listen = Some(address);
-            status.engine = verifiers.engine();
+            status.engine = engine;
         });
-        tracing::info!(%address, source = %self.source.id(), engine = verifiers.engine(), "machines can connect");
+        tracing::info!(%address, source = %self.source.id(), engine, "machines can connect");
         let outcome = match self.lease(&ctx).await? {
-            Some(lease) => self.serve(&ctx, listener, lease, verifiers).await,
+            Some(lease) => {
+                let run = Run { gateway: &self, ctx: &ctx, events, events_out };
+                run.serve(listener, lease, verifiers).await
+            }
             None => {
                 drop(verifiers);
                 Ok(())
@@ -127,13 +223,23 @@ impl Gateway {
         outcome
     }
 
-    async fn start_verifiers(&self) -> Result<(Verifiers, Vec<JoinHandle<()>>), GatewayError> {
+    async fn start_verifiers(
+        &self,
+        settings: &GatewaySettings,
+        events: &mpsc::Sender<Event>,
+    ) -> Result<(Vec<Verifier>, Vec<JoinHandle<()>>), GatewayError> {
         let (registry, algorithm) = (self.registry.clone(), self.algorithm);
-        let threads = self.settings.verify_threads;
-        let start = move || Verifiers::start(&registry, algorithm, threads);
-        tokio::task::spawn_blocking(start)
+        let threads = usize::from(settings.verify_threads.max(1));
+        let (events, batch_wait, clock) = (events.clone(), settings.batch_wait, self.clock);
+        let workshop = Workshop { events, clock, batch_wait };
+        let start = move || {
+            let start = |index| Verifier::start(&registry, algorithm, index, workshop.clone());
+            (0..threads).map(start).collect::<Result<Vec<_>, _>>()
+        };
+        let started = tokio::task::spawn_blocking(start)
             .await
-            .map_err(|_| GatewayError::Died("the start of the verifiers"))?
+            .map_err(|_| GatewayError::Died("the start of the verifiers"))?;
+        Ok(started?.into_iter().unzip())
     }
 
     /// Waits until the source gives a lease; `None` when told to stop before. Machines may connect
@@ -166,75 +272,100 @@ impl Gateway {
             }
         }
     }
+}
 
+/// One run of the service, from its lease on.
+struct Run<'a> {
+    gateway: &'a Gateway,
+    ctx: &'a Ctx,
+    events: mpsc::Sender<Event>,
+    events_out: mpsc::Receiver<Event>,
+}
+
+impl Run<'_> {
     async fn serve(
-        &self,
-        ctx: &Ctx,
+        self,
         listener: TcpListener,
         lease: Lease,
-        verifiers: Verifiers,
+        verifiers: Vec<Verifier>,
     ) -> Result<(), ServiceError> {
-        let mut rng = self.rng.clone();
+        let Self { gateway, ctx, events, events_out } = self;
+        let mut rng = gateway.rng.clone();
         // Ids of an earlier run are unlikely to be taken for those of this one.
         let first_sequence = u64::from(rng.u32(1..0x1000_0000));
-        let layout = Layout::of(lease.free);
-        let (board_in, board) = watch::channel(Arc::new(Board::default()));
-        let (events, events_out) = mpsc::channel(EVENTS);
-        let (slots, slot_calls) = mpsc::channel(SLOT_CALLS);
-        let (slot_counts_in, slot_counts) = watch::channel((0, 0, 0));
+        let layout = layout(&lease);
+        let mut home = gateway.home.threshold.clone().lock_owned().await;
+        let (board_in, board) = watch::channel(Arc::new(home.board.idle()));
         let mut parts = JoinSet::new();
+
+        let (slot_counts_in, slot_counts) = watch::channel(SlotCounts::default());
         let accounts = Accounts {
             events: events_out,
             verdicts: lease.verdicts,
             forward: Forward::new(lease.submitter),
-            ledger: Ledger::default(),
+            ledger: gateway.home.ledger.clone().lock_owned().await,
             slots: slot_counts,
-            status: self.status.clone(),
-            clock: self.clock,
+            status: gateway.status.clone(),
+            clock: gateway.clock,
         };
         parts.spawn(accounts.run());
-        let (clock, known) = (self.clock, board.clone());
-        parts.spawn(keep(
-            Slots::new(layout, self.settings.resume_within),
-            slot_calls,
-            move || known.borrow().known(),
-            move || clock.mono(),
-            rng,
-            slot_counts_in,
-        ));
-        let shared = Arc::new(Shared {
-            settings: self.settings.clone(),
-            session: server::Settings::default().into(),
-            admission: self.admission.clone(),
-            rules: Rules {
-                shares_per_minute: self.settings.shares_per_minute,
-                start: self.settings.start_difficulty,
-                min: self.settings.min_difficulty,
-                max: self.settings.max_difficulty,
-            },
-            layout,
-            clock,
-            board,
-            verifiers,
-            slots,
-            events,
-        });
+        let slots = keep_slots(gateway, layout, board.clone(), rng, slot_counts_in, &mut parts);
+        let slots = slots.await;
+
+        let live = gateway.live.live.subscribe();
+        let (reports, reports_out) = mpsc::channel(CALLS);
+        let (banned_in, banned) = watch::channel(Arc::default());
+        let renew = Arc::new(Notify::new());
+        let session: Arc<server::Settings> = server::Settings::default().into();
+        let mut shards = Vec::new();
+        for verifier in &verifiers {
+            let shared = Shared {
+                live: live.clone(),
+                session: session.clone(),
+                admission: gateway.admission.clone(),
+                layout,
+                clock: gateway.clock,
+                board: board.clone(),
+                verifier: verifier.clone(),
+                slots: slots.clone(),
+                events: events.clone(),
+                reports: reports.clone(),
+                banned: banned.clone(),
+                renew: renew.clone(),
+            };
+            let (admitted, arrivals) = mpsc::channel(ARRIVALS);
+            parts.spawn(Shard { shared: Arc::new(shared), arrivals }.run());
+            shards.push(admitted);
+        }
+        // From here on only connections hold what ends the parts when they are gone.
+        drop((slots, reports, banned));
+        let guard = Guard::new(live.borrow().guard.clone());
+        let home = &mut *home;
         let door = Door {
-            gateway: self,
             ctx,
+            clock: gateway.clock,
+            source: gateway.source.id(),
+            live,
             listener,
-            shared,
+            listeners: &mut home.listeners,
+            side: &mut home.side,
+            shards,
+            verifiers,
+            guard,
+            passes: HashMap::new(),
+            reports: reports_out,
+            banned: banned_in,
             board: board_in,
             work: lease.work,
+            renew,
+            events,
+            status: gateway.status.clone(),
             first_sequence,
-            machines: JoinSet::new(),
-            stop_machines: CancellationToken::new(),
-            trouble: None,
-            issued_at: Instant::now(),
-            accept_after: Instant::now(),
+            hours: Hours::begin(),
             connections: 0,
         };
-        let outcome = door.keep(&mut parts).await;
+        let (outcome, last_board) = door.keep(&mut parts).await;
+        home.board = last_board;
         // The door took everything with it that the parts listen to: they end when they have
         // counted what is left.
         let ended = timeout(PARTS_END, async { while parts.join_next().await.is_some() {} }).await;
@@ -245,147 +376,43 @@ impl Gateway {
     }
 }
 
-/// The task that accepts machines and gives out jobs.
-struct Door<'a> {
-    gateway: &'a Gateway,
-    ctx: &'a Ctx,
-    listener: TcpListener,
-    shared: Arc<Shared>,
-    board: watch::Sender<Arc<Board>>,
-    work: watch::Receiver<Work>,
-    first_sequence: u64,
-    machines: JoinSet<()>,
-    stop_machines: CancellationToken,
-    /// Why machines cannot connect at this instant.
-    trouble: Option<String>,
-    issued_at: Instant,
-    accept_after: Instant,
-    /// Connections since the start, which number them.
-    connections: u64,
+/// How the lease's bytes are divided; machines that get few are warned of.
+fn layout(lease: &Lease) -> Layout {
+    let layout = Layout::of(lease.free);
+    if layout.own < Layout::COMFORTABLE {
+        tracing::warn!(
+            bytes = layout.own,
+            "machines get fewer than {} bytes of extranonce2: rented hash rate and old firmware \
+             may refuse that; a source with a wider extranonce has more",
+            Layout::COMFORTABLE
+        );
+    }
+    layout
 }
 
-impl Door<'_> {
-    async fn keep(mut self, parts: &mut JoinSet<()>) -> Result<(), GatewayError> {
-        self.work.mark_changed();
-        let renew = self.gateway.settings.renew_jobs;
-        let mut look = tokio::time::interval(LOOK);
-        let outcome = loop {
-            let accepting = Instant::now() >= self.accept_after;
-            // Every branch is cancel-safe: a token, a change, two joins, an accept, sleeps.
-            tokio::select! {
-                biased;
-                () = self.ctx.stopped() => break Ok(()),
-                changed = self.work.changed() => match changed {
-                    Ok(()) => self.take_work().await,
-                    Err(_) => {
-                        let source_id = self.gateway.source.id().to_string();
-                        break Err(GatewayError::Unfit { source_id, why: Unfit::Gone });
-                    }
-                },
-                () = sleep_until(self.issued_at + renew) => self.renew().await,
-                Some(_) = parts.join_next() => break Err(GatewayError::Died("the accounts")),
-                Some(left) = self.machines.join_next() => if left.is_err() {
-                    tracing::error!("a connection's task died");
-                },
-                accepted = self.listener.accept(), if accepting => self.accept(accepted).await,
-                () = sleep_until(self.accept_after), if !accepting => {}
-                _ = look.tick() => if self.shared.verifiers.any_died() {
-                    break Err(GatewayError::VerifierDied);
-                },
-            }
-        };
-        drop(self.listener);
-        self.stop_machines.cancel();
-        while self.machines.join_next().await.is_some() {}
-        outcome
+/// Starts the task that owns the slots, with those of the run before if they are of the same width.
+async fn keep_slots(
+    gateway: &Gateway,
+    layout: Layout,
+    board: watch::Receiver<Arc<Board>>,
+    rng: Rng,
+    counts: watch::Sender<SlotCounts>,
+    parts: &mut JoinSet<()>,
+) -> mpsc::Sender<SlotCall<Standing>> {
+    let (clock, live) = (gateway.clock, gateway.live.live.subscribe());
+    let moment = move || Moment {
+        now: clock.mono(),
+        jobs: board.borrow().known(),
+        resume_within: live.borrow().settings.resume_within,
+    };
+    let mut slots = gateway.home.slots.clone().lock_owned().await;
+    if slots.layout() == layout {
+        slots.all_left(moment());
+    } else {
+        *slots = Slots::new(layout);
     }
-
-    async fn take_work(&mut self) {
-        let work = self.work.borrow_and_update().clone();
-        let now = self.gateway.clock.mono();
-        match work {
-            Work::Job(job) => {
-                let board = self.board.borrow().issue(job, self.first_sequence, now);
-                self.publish(board).await;
-                self.gateway.status.send_if_modified(|status| status.idle.take().is_some());
-            }
-            Work::Idle { why, .. } => {
-                let board = self.board.borrow().idle();
-                self.board.send_replace(Arc::new(board));
-                self.gateway.status.send_modify(|status| status.idle = Some(why));
-            }
-        }
-        self.say_how_it_stands();
-    }
-
-    /// The same job again, so that no machine thinks the pool is dead.
-    async fn renew(&mut self) {
-        self.issued_at = Instant::now();
-        let board = self.board.borrow().renew(self.gateway.clock.mono());
-        if let Some(board) = board {
-            self.publish(board).await;
-        }
-    }
-
-    async fn publish(&mut self, board: Board) {
-        let issued = board.current().cloned();
-        self.issued_at = Instant::now();
-        self.board.send_replace(Arc::new(board));
-        if let Some(issued) = issued {
-            tracing::debug!(job = %issued.job.id, id = %issued.id, epoch = issued.job.epoch, "job");
-            // The accounts wait for nobody, so this does not wait long.
-            let _ = self.shared.events.send(Event::Issued(issued)).await;
-        }
-    }
-
-    async fn accept(
-        &mut self,
-        accepted: std::io::Result<(tokio::net::TcpStream, std::net::SocketAddr)>,
-    ) {
-        let (stream, address) = match accepted {
-            Ok(accepted) => accepted,
-            Err(wrong) => return self.cannot_accept(&wrong).await,
-        };
-        if self.trouble.take().is_some() {
-            self.say_how_it_stands();
-        }
-        let most = usize::try_from(self.gateway.settings.max_connections).unwrap_or(usize::MAX);
-        if self.machines.len() >= most {
-            tracing::debug!(%address, most, "a machine is turned away: too many are connected");
-            let _ = self.shared.events.send(Event::OverLimit).await;
-            return;
-        }
-        if let Err(wrong) = stream.set_nodelay(true) {
-            tracing::debug!(%wrong, "the socket keeps Nagle's algorithm");
-        }
-        self.connections += 1;
-        let stop = self.stop_machines.child_token();
-        let shared = self.shared.clone();
-        self.machines.spawn(connection::serve(shared, stream, address, self.connections, stop));
-    }
-
-    async fn cannot_accept(&mut self, wrong: &std::io::Error) {
-        // A machine that was gone before it was accepted is no trouble of ours.
-        if wrong.kind() == std::io::ErrorKind::ConnectionAborted {
-            return;
-        }
-        let _ = self.shared.events.send(Event::AcceptFailed).await;
-        self.accept_after = Instant::now() + ACCEPT_PAUSE;
-        if self.trouble.is_none() {
-            tracing::warn!(%wrong, "no machine can connect; if files are too many, raise ulimit -n");
-        }
-        self.trouble = Some(format!(
-            "no further machine can connect: {wrong}; if files are too many, raise ulimit -n"
-        ));
-        self.say_how_it_stands();
-    }
-
-    fn say_how_it_stands(&self) {
-        let work = self.work.borrow();
-        match (&self.trouble, &*work) {
-            (Some(trouble), _) => self.ctx.degraded(trouble.as_str()),
-            (None, Work::Idle { why, .. }) => self.ctx.degraded(format!("no work: {why}")),
-            (None, Work::Job(_)) => self.ctx.ready(),
-        }
-    }
+    counts.send_replace(slots.counts());
+    let (calls, calls_out) = mpsc::channel(CALLS);
+    parts.spawn(keep(slots, calls_out, moment, rng, counts));
+    calls
 }

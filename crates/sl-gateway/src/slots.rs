@@ -1,12 +1,17 @@
 use std::{
     collections::{HashMap, VecDeque},
+    net::IpAddr,
+    ops::DerefMut,
+    sync::Arc,
     time::Duration,
 };
 
 use sl_stratum::Extranonce;
 use sl_units::Mono;
 use thiserror::Error;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::SlotCounts;
 
 /// Most departures that are remembered; beyond, the oldest machines lose their place. A slot whose
 /// jobs are still out is then given to nobody: with so many machines there are slots enough.
@@ -24,6 +29,8 @@ impl Layout {
     pub(crate) const WIDEST: usize = 8;
     /// Below two and two, machines would run out of work or of slots.
     pub(crate) const NARROWEST: usize = 4;
+    /// With fewer of their own, some machines and markets refuse (NiceHash asks for four).
+    pub(crate) const COMFORTABLE: usize = 4;
 
     pub(crate) fn of(free: usize) -> Self {
         let own = free.saturating_sub(2).min(4);
@@ -31,16 +38,24 @@ impl Layout {
     }
 }
 
+/// Where a machine comes from, as far as it can be told from others before it says its name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Origin {
+    pub(crate) address: IpAddr,
+    pub(crate) user_agent: Option<Arc<str>>,
+}
+
 /// The slots of a gateway: a number for each machine, its extranonce1.
 ///
 /// ```text
 ///            take                       give back
-/// (free) ─────────▶ in use by a session ─────────▶ away ── take with its session id ─▶ in use
-///    ▲                                              │
+/// (free) ─────────▶ in use by a session ─────────▶ away ── take, by its session id, or as the ─▶ in use
+///    ▲                                              │       only machine known of its origin
 ///    └── the machine's time is over, and no job that was out with the slot is known any more
 /// ```
 ///
-/// `M` is what is remembered of a machine while it is away.
+/// When all are in use or waited for, a machine is refused, which is counted; those that are
+/// served keep theirs. `M` is what is remembered of a machine while it is away.
 #[derive(Debug)]
 pub(crate) struct Slots<M> {
     layout: Layout,
@@ -48,17 +63,36 @@ pub(crate) struct Slots<M> {
     /// Slots never used yet begin here.
     fresh: u64,
     free: VecDeque<u64>,
-    in_use: u64,
-    away: HashMap<String, Away<M>>,
+    held: HashMap<u64, Holder>,
+    away: HashMap<Arc<str>, Away<M>>,
+    /// Who is known of each origin.
+    origins: HashMap<Origin, Known>,
     /// In the order they left; some may have come back since.
-    left: VecDeque<(String, u64)>,
+    left: VecDeque<(Arc<str>, u64)>,
     departures: u64,
-    resume_within: Duration,
+    refused: u64,
+}
+
+/// Who is known of an origin.
+#[derive(Debug, Default)]
+struct Known {
+    /// Machines that have a slot.
+    held: u32,
+    /// Sessions that are away.
+    missed: Vec<Arc<str>>,
+}
+
+/// Who has a slot.
+#[derive(Debug)]
+struct Holder {
+    session: Arc<str>,
+    origin: Origin,
 }
 
 #[derive(Debug)]
 struct Away<M> {
     slot: u64,
+    origin: Origin,
     departure: u64,
     since: Mono,
     /// The newest job that was out when it left.
@@ -71,7 +105,7 @@ struct Away<M> {
 pub(crate) struct Taken<M> {
     pub(crate) slot: u64,
     pub(crate) extranonce1: Extranonce,
-    pub(crate) session: String,
+    pub(crate) session: Arc<str>,
     /// Of the machine's earlier connection.
     pub(crate) memory: Option<M>,
 }
@@ -83,35 +117,53 @@ pub(crate) struct AllTaken {
     capacity: u64,
 }
 
+/// The instant of a call, as the slots see it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    pub(crate) now: Mono,
+    pub(crate) jobs: KnownJobs,
+    /// How long a machine that is away is waited for.
+    pub(crate) resume_within: Duration,
+}
+
 impl<M> Slots<M> {
-    pub(crate) fn new(layout: Layout, resume_within: Duration) -> Self {
+    pub(crate) fn new(layout: Layout) -> Self {
         let capacity = u32::try_from(8 * layout.slot).ok().and_then(|bits| 1u64.checked_shl(bits));
         Self {
             layout,
             capacity: capacity.unwrap_or(u64::MAX),
             fresh: 0,
             free: VecDeque::new(),
-            in_use: 0,
+            held: HashMap::new(),
             away: HashMap::new(),
+            origins: HashMap::new(),
             left: VecDeque::new(),
             departures: 0,
-            resume_within,
+            refused: 0,
         }
     }
 
-    /// A slot for a machine: its own again if it names its session, else any free one. `session`
-    /// is the id for a new session, `oldest_job` the oldest that is still known.
+    pub(crate) const fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// A slot for a machine: its own again if it names its session or is the only one known of its
+    /// origin (behind one address there may be a whole farm), else any free one. `session` is the id for a new session.
     pub(crate) fn take(
         &mut self,
         resume: Option<&str>,
-        session: String,
-        now: Mono,
-        oldest_job: u64,
+        origin: Origin,
+        session: Arc<str>,
+        moment: Moment,
     ) -> Result<Taken<M>, AllTaken> {
-        self.sweep(now, oldest_job);
-        if let Some((session, away)) = resume.and_then(|id| self.away.remove_entry(id)) {
-            self.in_use += 1;
-            return Ok(self.taken(away.slot, session, Some(away.memory)));
+        self.sweep(moment);
+        let only = || match self.origins.get(&origin) {
+            Some(Known { held: 0, missed }) if missed.len() == 1 => missed.first().cloned(),
+            _ => None,
+        };
+        let named = resume.and_then(|id| self.away.get_key_value(id)).map(|(id, _)| id.clone());
+        if let Some((session, away)) = named.or_else(only).and_then(|id| self.come_back(&id)) {
+            return Ok(self.taken(away.slot, session, origin, Some(away.memory)));
         }
         let slot = match self.free.pop_front() {
             Some(slot) => slot,
@@ -119,52 +171,115 @@ impl<M> Slots<M> {
                 self.fresh += 1;
                 self.fresh - 1
             }
-            None => return Err(AllTaken { capacity: self.capacity }),
+            None => {
+                self.refused += 1;
+                return Err(AllTaken { capacity: self.capacity });
+            }
         };
-        self.in_use += 1;
-        Ok(self.taken(slot, session, None))
+        Ok(self.taken(slot, session, origin, None))
     }
 
-    /// A machine has left; `last_job` is the newest job that is out.
-    pub(crate) fn give_back(
+    /// A machine has left.
+    pub(crate) fn give_back(&mut self, slot: u64, memory: M, moment: Moment) {
+        if let Some(Holder { session, origin }) = self.let_go(slot) {
+            self.leave(slot, session, origin, memory, moment);
+        }
+    }
+
+    /// No machine is connected: those that were are away. For the start of a run after one that
+    /// died.
+    pub(crate) fn all_left(&mut self, moment: Moment)
+    where
+        M: Default,
+    {
+        let held: Vec<u64> = self.held.keys().copied().collect();
+        for slot in held {
+            self.give_back(slot, M::default(), moment);
+        }
+    }
+
+    /// A machine that an earlier run of the program knew is waited for. What was never told of
+    /// slots between is free.
+    pub(crate) fn recall(
         &mut self,
         slot: u64,
-        session: String,
+        session: Arc<str>,
+        origin: Origin,
         memory: M,
-        now: Mono,
-        last_job: u64,
+        moment: Moment,
     ) {
-        self.in_use = self.in_use.saturating_sub(1);
-        let departure = self.departures;
-        self.departures += 1;
-        self.left.push_back((session.clone(), departure));
-        self.away.insert(session, Away { slot, departure, since: now, last_job, memory });
+        if slot >= self.capacity || self.away.contains_key(&session) {
+            return;
+        }
+        if slot >= self.fresh {
+            self.free.extend(self.fresh..slot);
+            self.fresh = slot + 1;
+        } else if let Some(place) = self.free.iter().position(|free| *free == slot) {
+            self.free.remove(place);
+        } else {
+            return;
+        }
+        self.leave(slot, session, origin, memory, moment);
     }
 
     /// A slot that its machine never heard of.
-    fn untake(&mut self, taken: Taken<M>, now: Mono, last_job: u64) {
+    fn untake(&mut self, taken: Taken<M>, moment: Moment) {
         match taken.memory {
-            Some(memory) => self.give_back(taken.slot, taken.session, memory, now, last_job),
+            Some(memory) => self.give_back(taken.slot, memory, moment),
             None => {
-                self.in_use = self.in_use.saturating_sub(1);
+                self.let_go(taken.slot);
                 self.free.push_back(taken.slot);
             }
         }
     }
 
-    /// Slots in use, remembered for a machine that is away, and there altogether.
-    pub(crate) fn counts(&self) -> (u64, u64, u64) {
-        (self.in_use, self.away.len() as u64, self.capacity)
+    pub(crate) fn counts(&self) -> SlotCounts {
+        SlotCounts {
+            in_use: self.held.len() as u64,
+            away: self.away.len() as u64,
+            capacity: self.capacity,
+            refused: self.refused,
+        }
+    }
+
+    fn leave(&mut self, slot: u64, session: Arc<str>, origin: Origin, memory: M, moment: Moment) {
+        let departure = self.departures;
+        self.departures += 1;
+        self.left.push_back((session.clone(), departure));
+        self.origins.entry(origin.clone()).or_default().missed.push(session.clone());
+        let (since, last_job) = (moment.now, moment.jobs.newest);
+        self.away.insert(session, Away { slot, origin, departure, since, last_job, memory });
+    }
+
+    fn come_back(&mut self, session: &str) -> Option<(Arc<str>, Away<M>)> {
+        let (session, away) = self.away.remove_entry(session)?;
+        self.of_origin(&away.origin, |known| known.missed.retain(|missed| *missed != session));
+        Some((session, away))
+    }
+
+    fn let_go(&mut self, slot: u64) -> Option<Holder> {
+        let holder = self.held.remove(&slot)?;
+        self.of_origin(&holder.origin, |known| known.held = known.held.saturating_sub(1));
+        Some(holder)
+    }
+
+    fn of_origin(&mut self, origin: &Origin, change: impl FnOnce(&mut Known)) {
+        if let Some(known) = self.origins.get_mut(origin) {
+            change(known);
+            if known.held == 0 && known.missed.is_empty() {
+                self.origins.remove(origin);
+            }
+        }
     }
 
     /// Frees the slots of machines that are not expected back and whose jobs are all forgotten, and
     /// forgets the oldest machines where too many have left.
-    fn sweep(&mut self, now: Mono, oldest_job: u64) {
-        while let Some((session, departure)) = self.left.front() {
-            if let Some(away) = self.away.get(session).filter(|away| away.departure == *departure) {
+    fn sweep(&mut self, moment: Moment) {
+        while let Some((session, departure)) = self.left.front().cloned() {
+            if let Some(away) = self.away.get(&session).filter(|away| away.departure == departure) {
                 let full = self.left.len() > MOST_AWAY;
-                let over = now.since(away.since) >= self.resume_within;
-                let forgotten = away.last_job < oldest_job;
+                let over = moment.now.since(away.since) >= moment.resume_within;
+                let forgotten = away.last_job < moment.jobs.oldest;
                 let expected = !over || !forgotten;
                 if expected && !full {
                     return;
@@ -172,13 +287,21 @@ impl<M> Slots<M> {
                 if forgotten {
                     self.free.push_back(away.slot);
                 }
-                self.away.remove(session);
+                self.come_back(&session);
             }
             self.left.pop_front();
         }
     }
 
-    fn taken(&self, slot: u64, session: String, memory: Option<M>) -> Taken<M> {
+    fn taken(
+        &mut self,
+        slot: u64,
+        session: Arc<str>,
+        origin: Origin,
+        memory: Option<M>,
+    ) -> Taken<M> {
+        self.origins.entry(origin.clone()).or_default().held += 1;
+        self.held.insert(slot, Holder { session: session.clone(), origin });
         let bytes = slot.to_be_bytes();
         let from = bytes.len().saturating_sub(self.layout.slot);
         let extranonce1 = Extranonce::new(bytes.get(from..).unwrap_or_default())
@@ -190,8 +313,15 @@ impl<M> Slots<M> {
 /// What the sessions ask of the task that owns the slots.
 #[derive(Debug)]
 pub(crate) enum SlotCall<M> {
-    Take { resume: Option<String>, answer: oneshot::Sender<Result<Taken<M>, AllTaken>> },
-    GiveBack { slot: u64, session: String, memory: M },
+    Take {
+        resume: Option<String>,
+        origin: Origin,
+        answer: oneshot::Sender<Result<Taken<M>, AllTaken>>,
+    },
+    GiveBack {
+        slot: u64,
+        memory: M,
+    },
 }
 
 /// What the task of the slots must be told of the jobs.
@@ -201,119 +331,30 @@ pub(crate) struct KnownJobs {
     pub(crate) newest: u64,
 }
 
-/// The task that owns the slots; ends when no session can call any more.
+/// The task that owns the slots; ends when no session can call any more. The slots themselves
+/// outlive it, so that machines find theirs after the service has been started again.
 pub(crate) async fn keep<M>(
-    mut slots: Slots<M>,
+    mut slots: impl DerefMut<Target = Slots<M>>,
     mut calls: mpsc::Receiver<SlotCall<M>>,
-    known: impl Fn() -> KnownJobs,
-    now: impl Fn() -> Mono,
+    moment: impl Fn() -> Moment,
     mut rng: fastrand::Rng,
-    counts: tokio::sync::watch::Sender<(u64, u64, u64)>,
+    counts: watch::Sender<SlotCounts>,
 ) {
     while let Some(call) = calls.recv().await {
         match call {
-            SlotCall::Take { resume, answer } => {
-                let session = format!("{:016x}", rng.u64(..));
-                let taken = slots.take(resume.as_deref(), session, now(), known().oldest);
+            SlotCall::Take { resume, origin, answer } => {
+                let session = format!("{:016x}", rng.u64(..)).into();
+                let taken = slots.take(resume.as_deref(), origin, session, moment());
                 // A connection that has gone meanwhile has told its machine nothing.
                 if let Err(Ok(taken)) = answer.send(taken) {
-                    slots.untake(taken, now(), known().newest);
+                    slots.untake(taken, moment());
                 }
             }
-            SlotCall::GiveBack { slot, session, memory } => {
-                slots.give_back(slot, session, memory, now(), known().newest);
-            }
+            SlotCall::GiveBack { slot, memory } => slots.give_back(slot, memory, moment()),
         }
         counts.send_replace(slots.counts());
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn at(seconds: u64) -> Mono {
-        Mono::from_start(Duration::from_secs(seconds))
-    }
-
-    #[test]
-    fn the_layout_leaves_machines_at_least_two_bytes() {
-        let layouts = [4, 5, 6, 7, 8].map(|free| (Layout::of(free).slot, Layout::of(free).own));
-        assert_eq!(layouts, [(2, 2), (2, 3), (2, 4), (3, 4), (4, 4)]);
-    }
-
-    #[test]
-    fn a_machine_that_comes_back_gets_its_slot() {
-        let mut slots = Slots::new(Layout::of(8), Duration::from_secs(600));
-        let first = slots.take(None, "a".into(), at(0), 0).expect("free");
-        assert_eq!(first.extranonce1.to_string(), "00000000");
-        assert_eq!(slots.take(None, "b".into(), at(0), 0).expect("free").slot, 1);
-        slots.give_back(first.slot, first.session, "memory", at(1), 7);
-        // The jobs are forgotten, its time is not over.
-        assert_eq!(slots.take(None, "c".into(), at(2), 100).expect("free").slot, 2);
-        let again = slots.take(Some("a"), "d".into(), at(3), 100).expect("its own");
-        assert_eq!((again.slot, again.session.as_str(), again.memory), (0, "a", Some("memory")));
-        // A second one with the same id is another machine.
-        assert_eq!(slots.take(Some("a"), "e".into(), at(3), 100).expect("free").slot, 3);
-    }
-
-    #[test]
-    fn a_slot_is_free_when_time_and_jobs_are_over() {
-        let mut slots = Slots::new(Layout::of(8), Duration::from_secs(600));
-        let first = slots.take(None, "a".into(), at(0), 0).expect("free");
-        slots.give_back(first.slot, first.session, (), at(0), 7);
-        assert_eq!(slots.take(None, "b".into(), at(700), 7).expect("free").slot, 1);
-        assert_eq!(slots.take(Some("a"), "c".into(), at(700), 8).expect("freed").slot, 0);
-    }
-
-    #[test]
-    fn what_is_remembered_is_bounded_and_no_slot_is_given_on_while_its_jobs_are_out() {
-        let mut slots = Slots::new(Layout::of(8), Duration::from_secs(600));
-        let most = MOST_AWAY as u64;
-        for number in 0..most + 1000 {
-            let taken = slots.take(None, format!("s{number}"), at(0), 0).expect("free");
-            assert_eq!(taken.slot, number, "never that of another");
-            slots.give_back(taken.slot, taken.session, (), at(0), 7);
-        }
-        assert!(slots.away.len() <= MOST_AWAY + 1 && slots.left.len() <= MOST_AWAY + 1);
-        // One that comes and goes leaves no trail either.
-        for number in 0..most + 1000 {
-            let session = format!("s{}", most + 999);
-            let again = slots.take(Some(&session), "new".into(), at(0), 0).expect("its own");
-            assert_eq!(again.slot, most + 999, "{number}");
-            slots.give_back(again.slot, again.session, (), at(0), 7);
-        }
-        assert!(slots.left.len() <= MOST_AWAY + 1);
-    }
-
-    proptest! {
-        #[test]
-        fn no_slot_is_given_twice(steps in prop::collection::vec((0u8..4, 0u64..400), 1..200)) {
-            let mut slots = Slots::new(Layout { slot: 1, own: 2 }, Duration::from_secs(600));
-            let (mut held, mut gone): (Vec<(u64, String)>, Vec<String>) = (Vec::new(), Vec::new());
-            let (mut now, mut job) = (0, 0u64);
-            for (number, (step, pause)) in steps.into_iter().enumerate() {
-                now += pause;
-                job += 1;
-                if step == 0 && !held.is_empty() {
-                    let (slot, session) = held.swap_remove(number % held.len());
-                    slots.give_back(slot, session.clone(), (), at(now), job);
-                    gone.push(session);
-                } else {
-                    let resume = if step == 1 { gone.pop() } else { None };
-                    let oldest = job.saturating_sub(5);
-                    let taken = slots.take(resume.as_deref(), format!("s{number}"), at(now), oldest);
-                    let Ok(taken) = taken else { continue };
-                    held.push((taken.slot, taken.session));
-                }
-                let distinct: HashSet<u64> = held.iter().map(|(slot, _)| *slot).collect();
-                prop_assert_eq!(distinct.len(), held.len());
-                prop_assert_eq!(slots.counts().0, held.len() as u64);
-            }
-        }
-    }
-}
+mod tests;

@@ -1,8 +1,8 @@
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 
 use sl_units::ShareDifficulty;
 
-/// Shares of one machine on one job that are told apart; beyond, they are refused.
+/// Shares of one machine on all jobs known that are told apart; beyond, they are refused.
 const MOST_SHARES: usize = 16_384;
 
 /// What a machine has been told and has sent, kept for its slot: it survives a reconnection, so
@@ -11,8 +11,10 @@ const MOST_SHARES: usize = 16_384;
 pub(crate) struct Standing {
     /// From which issue of a job on which difficulty is in force.
     difficulties: VecDeque<(u64, ShareDifficulty)>,
-    /// Shares by job (its first issue).
-    seen: BTreeMap<u64, HashSet<ShareKey>>,
+    /// Shares with the first issue of their job: in one set, since most machines have few.
+    seen: HashSet<(u64, ShareKey)>,
+    /// Of jobs before this one nothing is kept any more.
+    pruned: u64,
 }
 
 /// What a machine varies, which tells its shares of one job apart.
@@ -57,29 +59,30 @@ impl Standing {
 
     /// Notes a share of the job with this first issue.
     pub(crate) fn note(&mut self, job: u64, key: ShareKey) -> Result<(), Repeated> {
-        let seen = self.seen.entry(job).or_default();
-        if seen.contains(&key) {
+        if self.seen.contains(&(job, key)) {
             Err(Repeated::Duplicate)
-        } else if seen.len() >= MOST_SHARES {
+        } else if self.seen.len() >= MOST_SHARES {
             Err(Repeated::TooMany)
         } else {
-            seen.insert(key);
+            self.seen.insert((job, key));
             Ok(())
         }
     }
 
     /// Forgets a share that proved nothing, so that only shares that cost work take room.
-    pub(crate) fn unnote(&mut self, job: u64, key: &ShareKey) {
-        if let Some(seen) = self.seen.get_mut(&job) {
-            seen.remove(key);
-        }
+    pub(crate) fn unnote(&mut self, job: u64, key: ShareKey) {
+        self.seen.remove(&(job, key));
     }
 
     /// Forgets what concerns jobs that are not known any more: those before this issue, whose job
     /// was first issued at `first`.
     pub(crate) fn prune(&mut self, oldest: u64, first: u64) {
-        while self.seen.first_key_value().is_some_and(|(job, _)| *job < first) {
-            self.seen.pop_first();
+        if first > self.pruned {
+            self.pruned = first;
+            self.seen.retain(|(job, _)| *job >= first);
+            if self.seen.capacity() > 4 * self.seen.len() + 16 {
+                self.seen.shrink_to_fit();
+            }
         }
         while self.difficulties.get(1).is_some_and(|(from, _)| *from <= oldest) {
             self.difficulties.pop_front();
@@ -120,14 +123,14 @@ mod tests {
         assert_eq!(standing.note(1, key), Err(Repeated::Duplicate));
         assert_eq!(standing.note(2, key), Ok(()));
         assert_eq!(standing.note(1, ShareKey { nonce: 4, ..key }), Ok(()));
-        standing.unnote(2, &key);
+        standing.unnote(2, key);
         assert_eq!(standing.note(2, key), Ok(()));
         standing.prune(2, 2);
         assert_eq!(standing.seen.len(), 1);
     }
 
     #[test]
-    fn shares_of_a_job_are_bounded() {
+    fn shares_are_bounded() {
         let mut standing = Standing::default();
         let mut last = Ok(());
         for nonce in 0..=MOST_SHARES as u32 {

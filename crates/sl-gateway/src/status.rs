@@ -2,9 +2,11 @@ use std::{
     collections::{BTreeMap, VecDeque},
     net::SocketAddr,
     sync::Arc,
+    time::Duration,
 };
 
 use sl_chain::coins::Ticker;
+use sl_guard::GuardCounters;
 use sl_units::{Hash256, HashRate, Mono, ShareDifficulty};
 use sl_work::{JobId, WorkerName};
 
@@ -27,6 +29,8 @@ pub struct GatewayStatus {
     pub machines: Vec<MachineStatus>,
     /// Workers with proven shares, by name, at most 1000.
     pub workers: Vec<WorkerStatus>,
+    /// Workers that have an account here.
+    pub workers_known: u64,
     /// Our verdicts on shares.
     pub shares: ShareCounts,
     /// Proven shares a second, over the last ten seconds.
@@ -51,6 +55,8 @@ pub struct GatewayStatus {
     pub slots: SlotCounts,
     /// What each protection did.
     pub protection: Protection,
+    /// What the guard did: admission, conduct, bans.
+    pub guard: GuardCounters,
 }
 
 /// Our verdicts on shares.
@@ -161,8 +167,12 @@ pub struct WorkerStatus {
     pub accepted: u64,
     /// Proven shares that were late.
     pub stale: u64,
+    /// Refused shares, by reason.
+    pub rejected: ShareCounts,
     /// Work proven, in expected hashes.
     pub work: f64,
+    /// Its rate as its shares prove it, over the last 5 minutes, hour and day.
+    pub proven: [ProvenRate; 3],
     /// Its best share.
     pub best: Option<ShareDifficulty>,
     /// When its last share was proven.
@@ -171,6 +181,21 @@ pub struct WorkerStatus {
     pub forwarded: Forwarded,
     /// What the source said, by chain.
     pub chains: BTreeMap<Ticker, ChainShares>,
+}
+
+/// A hash rate as shares prove it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ProvenRate {
+    /// Over how long it was taken: the window, or the time since the first share.
+    pub over: Duration,
+    /// The estimate.
+    pub rate: HashRate,
+    /// Lower end of its 95 % confidence interval.
+    pub low: HashRate,
+    /// Upper end.
+    pub high: HashRate,
+    /// Shares that prove it; those of different difficulty counted as so many equal ones.
+    pub shares: f64,
 }
 
 /// The slots of the gateway.
@@ -182,6 +207,8 @@ pub struct SlotCounts {
     pub away: u64,
     /// Altogether.
     pub capacity: u64,
+    /// Machines that were refused because no slot was left.
+    pub refused: u64,
 }
 
 /// What each protection did, in events since the start.
@@ -195,6 +222,8 @@ pub struct Protection {
     pub idle: u64,
     /// Connections closed because the machine took no bytes.
     pub slow: u64,
+    /// Connections closed because their address is kept out.
+    pub banned: u64,
     /// Connections closed because of malformed or overlong lines.
     pub malformed: u64,
     /// Lines that could not be understood.

@@ -1,61 +1,67 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use sl_units::{Mono, ShareDifficulty, Target};
+use sl_units::{HashRate, Mono, ShareDifficulty, Target};
 
-/// So many shares are enough to judge a rate at once, without waiting for the window.
-const ENOUGH: u32 = 24;
-/// A window is judged when it is at least this long.
-const WINDOW: Duration = Duration::from_secs(30);
-/// A window without reason to change is begun anew after this, so that it tells of the present.
-const LONGEST_WINDOW: Duration = Duration::from_secs(600);
-/// Two-sided 95 % of a normal distribution.
-const Z: f64 = 1.96;
+use crate::difficulty::{Adjustment, DifficultyManager, ShareWindow};
 
-/// How a machine's difficulty is found.
-#[derive(Clone, Copy, Debug)]
+/// How the difficulties of machines are found; what the settings say at this instant.
+#[derive(Clone, Debug)]
 pub(crate) struct Rules {
-    pub(crate) shares_per_minute: f64,
+    pub(crate) manager: Arc<dyn DifficultyManager>,
     /// `None`: a quarter of what the source wants.
     pub(crate) start: Option<ShareDifficulty>,
     pub(crate) min: ShareDifficulty,
     pub(crate) max: Option<ShareDifficulty>,
 }
 
-/// The difficulty of one machine, moved so that it sends shares at the rate asked for.
+/// The difficulty of one machine, and the shares that it sent at it.
 ///
-/// Shares come as a Poisson process. The count of a window gives 95 % bounds of the mean; only
-/// when the mean that was asked for lies outside is the difficulty moved, to where the count says
-/// it should be. A window ends after 30 s, or at 24 shares, so that a machine far too fast is
-/// caught within its first shares; a silent machine is stepped down by 4 as soon as silence is
-/// significant (37 s at 6 shares a minute).
+/// The rules' manager is asked when its window is over or full, and when a job goes out. A new
+/// difficulty goes out with new work, since machines apply it to new work; it is never harder than
+/// what the source wants.
 ///
-/// The result is looked at when a job goes out, since machines apply a difficulty to new work; it
-/// is never harder than what the source wants.
+/// ```text
+/// start: the machine's wish ▷ its difficulty from before ▷ its rate from before, or its model's
+///        ▷ the setting ▷ a quarter of what the source wants
+/// ```
 #[derive(Debug)]
 pub(crate) struct Vardiff {
-    rules: Rules,
     /// What it should be, were there no limit by the source; `None` before the first job.
     difficulty: Option<f64>,
-    /// What it was in force last: shares were counted at this one.
+    /// What was in force last: shares were counted at this one. Zero before the first job.
     told: f64,
-    /// The machine's own wish for its start.
-    suggested: Option<ShareDifficulty>,
+    /// The machine's own wish.
+    wish: Option<ShareDifficulty>,
     /// Promised to the machine as a floor.
     floor: Option<ShareDifficulty>,
+    /// Its rate, as somebody knew it before the first job.
+    rate: Option<HashRate>,
     window: Mono,
-    shares: u32,
+    /// When the window was looked at last.
+    looked: Mono,
+    accepted: u32,
+    rejected: u32,
 }
 
 impl Vardiff {
     /// A machine that has just come; `remembered` is its difficulty from before.
-    pub(crate) fn new(rules: Rules, remembered: Option<ShareDifficulty>, now: Mono) -> Self {
-        let difficulty = remembered.map(ShareDifficulty::get);
-        Self { rules, difficulty, told: 0.0, suggested: None, floor: None, window: now, shares: 0 }
+    pub(crate) fn new(remembered: Option<ShareDifficulty>, now: Mono) -> Self {
+        Self {
+            difficulty: remembered.map(ShareDifficulty::get),
+            told: 0.0,
+            wish: None,
+            floor: None,
+            rate: None,
+            window: now,
+            looked: now,
+            accepted: 0,
+            rejected: 0,
+        }
     }
 
     /// The machine would like this difficulty; counts from the next job on.
     pub(crate) fn suggest(&mut self, difficulty: ShareDifficulty, now: Mono) {
-        self.suggested = Some(difficulty);
+        self.wish = Some(difficulty);
         self.difficulty = None;
         self.restart(now);
     }
@@ -65,76 +71,116 @@ impl Vardiff {
         self.floor = Some(difficulty);
     }
 
-    /// A share of it was proven.
-    pub(crate) const fn share(&mut self) {
-        self.shares = self.shares.saturating_add(1);
+    /// What somebody knows of its rate; of use only before the first job.
+    pub(crate) const fn knows_rate(&mut self, rate: HashRate) {
+        self.rate = Some(rate);
+    }
+
+    /// A share of it was proven that counts at this difficulty. Those of an easier one, from before
+    /// a change, say nothing of the difficulty in force.
+    pub(crate) fn accepted(&mut self, difficulty: ShareDifficulty) {
+        if difficulty.get() >= self.told * 0.999 {
+            self.accepted = self.accepted.saturating_add(1);
+        }
+    }
+
+    /// A share of it missed its target.
+    pub(crate) const fn rejected(&mut self) {
+        self.rejected = self.rejected.saturating_add(1);
+    }
+
+    /// Whether the window is full, so that it should be looked at before it is over.
+    pub(crate) fn is_full(&self, rules: &Rules) -> bool {
+        self.accepted >= rules.manager.look_at()
+    }
+
+    /// When the window is to be looked at, if it does not fill before.
+    pub(crate) fn look_at(&self, rules: &Rules) -> Mono {
+        let after = rules.manager.look_after();
+        let first = self.window + after;
+        if self.looked < first { first } else { self.looked + (after / 2).max(LEAST_LOOK) }
+    }
+
+    /// Looks at the window; whether the machine should get another difficulty at once, were a job
+    /// of this target given now.
+    pub(crate) fn consider(&mut self, rules: &Rules, wanted: Target, now: Mono) -> bool {
+        self.adjust(rules, now);
+        let ceiling = ShareDifficulty::from(wanted).get();
+        self.difficulty.is_some_and(|difficulty| {
+            let (within, _) = self.within(rules, difficulty, ceiling);
+            rounded(within).get() != rounded(self.told.max(f64::MIN_POSITIVE)).get()
+        })
     }
 
     /// The difficulty for a job of which the source wants this target.
-    pub(crate) fn for_job(&mut self, wanted: Target, now: Mono) -> ShareDifficulty {
+    pub(crate) fn for_job(&mut self, rules: &Rules, wanted: Target, now: Mono) -> ShareDifficulty {
         let ceiling = ShareDifficulty::from(wanted).get();
-        let start =
-            || self.suggested.or(self.rules.start).map_or(ceiling / 4.0, |asked| asked.get());
-        let mut difficulty = self.difficulty.unwrap_or_else(start);
-        if self.difficulty.is_none() {
-            self.restart(now);
-        } else if self.told > 0.0
-            && let Some(factor) = self.factor(now)
-        {
-            difficulty = self.told * factor;
-            self.restart(now);
-        }
-        let (difficulty, of_its_own) = self.within(difficulty, ceiling);
+        self.adjust(rules, now);
+        let difficulty = match self.difficulty {
+            Some(difficulty) => difficulty,
+            None => {
+                self.restart(now);
+                self.start(rules).map_or(ceiling / 4.0, ShareDifficulty::get)
+            }
+        };
+        let (difficulty, of_its_own) = self.within(rules, difficulty, ceiling);
         // What only this job's ceiling took away comes back with a job that wants more.
         self.difficulty = Some(of_its_own);
-        self.told = difficulty;
-        rounded(difficulty)
+        let difficulty = rounded(difficulty);
+        self.told = difficulty.get();
+        difficulty
+    }
+
+    fn start(&self, rules: &Rules) -> Option<ShareDifficulty> {
+        let known =
+            || self.rate.filter(|rate| rate.hs() > 0.0).map(|rate| rules.manager.start(rate));
+        self.wish.or_else(known).or(rules.start)
+    }
+
+    fn adjust(&mut self, rules: &Rules, now: Mono) {
+        self.looked = now;
+        if self.difficulty.is_none() {
+            return;
+        }
+        let Ok(told) = ShareDifficulty::new(self.told) else { return };
+        let (accepted, rejected) = (self.accepted, self.rejected);
+        let seen = ShareWindow { accepted, rejected, length: now.since(self.window) };
+        match rules.manager.adjust_difficulty(told, &seen) {
+            Adjustment::Wait => {
+                if seen.length >= rules.manager.look_after().saturating_mul(LONGEST_WINDOWS) {
+                    self.restart(now);
+                }
+            }
+            Adjustment::Keep => self.restart(now),
+            Adjustment::Move(better) => {
+                self.difficulty = Some(better.get());
+                self.restart(now);
+            }
+        }
     }
 
     /// Within the rules and the ceiling; and what is kept for the next job: at most four times the
     /// ceiling, so that it does not run away where the ceiling holds it.
-    fn within(&self, difficulty: f64, ceiling: f64) -> (f64, f64) {
-        let least = self.floor.map_or(0.0, ShareDifficulty::get).max(self.rules.min.get());
-        let most = self.rules.max.map_or(f64::MAX, ShareDifficulty::get);
+    fn within(&self, rules: &Rules, difficulty: f64, ceiling: f64) -> (f64, f64) {
+        let least = self.floor.map_or(0.0, ShareDifficulty::get).max(rules.min.get());
+        let most = rules.max.map_or(f64::MAX, ShareDifficulty::get);
         let kept = difficulty.max(least).min(most).min(ceiling * 4.0);
         (kept.min(ceiling), kept)
     }
 
-    /// By how much to move, if the window says so.
-    fn factor(&mut self, now: Mono) -> Option<f64> {
-        let elapsed = now.since(self.window);
-        if elapsed < WINDOW && self.shares < ENOUGH {
-            return None;
-        }
-        let asked = self.rules.shares_per_minute / 60.0 * elapsed.as_secs_f64();
-        let (low, high) = bounds(self.shares);
-        let seen = f64::from(self.shares);
-        if asked < low {
-            Some((seen / asked.max(0.01)).min(4096.0))
-        } else if asked > high {
-            Some((seen.max(0.5) / asked).max(0.25))
-        } else {
-            if elapsed >= LONGEST_WINDOW {
-                self.restart(now);
-            }
-            None
-        }
-    }
-
     const fn restart(&mut self, now: Mono) {
         self.window = now;
-        self.shares = 0;
+        self.accepted = 0;
+        self.rejected = 0;
     }
 }
 
-/// The 95 % bounds of a Poisson mean of which `count` was seen: the exact ones are quantiles of
-/// chi-squared, here by Wilson and Hilferty's approximation, which is good to some per mille.
-fn bounds(count: u32) -> (f64, f64) {
-    let quantile = |n: f64, z: f64| n * (1.0 - 1.0 / (9.0 * n) + z / (3.0 * n.sqrt())).powi(3);
-    let n = f64::from(count);
-    let low = if count == 0 { 0.0 } else { quantile(n, -Z).max(0.0) };
-    (low, quantile(n + 1.0, Z))
-}
+/// A manager that waits for ever gets a new window after so many times its own length: a count over
+/// hours tells nothing of the present.
+const LONGEST_WINDOWS: u32 = 60;
+
+/// A machine is not looked at more often than this.
+pub(crate) const LEAST_LOOK: Duration = Duration::from_secs(1);
 
 /// To six digits, so that every machine reads the same number; never above by more than rounding.
 fn rounded(difficulty: f64) -> ShareDifficulty {
@@ -151,13 +197,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::difficulty::{Banded, Poisson};
 
     fn difficulty(value: f64) -> ShareDifficulty {
         ShareDifficulty::new(value).expect("positive")
     }
 
     fn rules() -> Rules {
-        Rules { shares_per_minute: 6.0, start: None, min: difficulty(0.0001), max: None }
+        let manager = Arc::new(Poisson { shares_per_minute: 6.0 });
+        Rules { manager, start: None, min: difficulty(0.0001), max: None }
     }
 
     fn at(seconds: f64) -> Mono {
@@ -166,11 +214,11 @@ mod tests {
 
     /// A machine of so many hashes a second for so long, jobs every 15 s: shares of the last
     /// third, and the last difficulty.
-    fn simulate(rules: Rules, hs: f64, wanted: Target, seconds: f64, seed: u64) -> (u32, f64) {
+    fn simulate(rules: &Rules, hs: f64, wanted: Target, seconds: f64, seed: u64) -> (u32, f64) {
         let mut rng = fastrand::Rng::with_seed(seed);
-        let mut vardiff = Vardiff::new(rules, None, at(0.0));
+        let mut vardiff = Vardiff::new(None, at(0.0));
         let (mut now, mut next_job) = (0.0, 15.0);
-        let mut told = vardiff.for_job(wanted, at(0.0));
+        let mut told = vardiff.for_job(rules, wanted, at(0.0));
         let mut late = 0;
         loop {
             let wait = -(1.0 - rng.f64()).ln() * told.expected_hashes() / hs;
@@ -179,9 +227,9 @@ mod tests {
                 // No share before the job: exponential waits have no memory.
                 now = next_job;
                 next_job += 15.0;
-                told = vardiff.for_job(wanted, at(now));
+                told = vardiff.for_job(rules, wanted, at(now));
             } else {
-                vardiff.share();
+                vardiff.accepted(told);
                 late += u32::from(now > seconds * 2.0 / 3.0);
             }
             if now > seconds {
@@ -193,60 +241,73 @@ mod tests {
     #[test]
     fn a_machine_of_any_size_comes_to_the_rate_asked_for() {
         let hard = Target::from(difficulty(1e9));
-        for (hs, seed) in [(9.5e9, 1), (1e6, 2), (2e4, 3)] {
-            let (late, last) = simulate(rules(), hs, hard, 7200.0, seed);
-            // 40 minutes at 6 a minute are 240; the difficulty may stand up to 1.5 off.
-            assert!((150..=380).contains(&late), "{hs}: {late} shares, difficulty {last}");
+        let banded = Rules { manager: Arc::new(Banded::like_nomp(6.0)), ..rules() };
+        for rules in [rules(), banded] {
+            for (hs, seed) in [(9.5e9, 1), (1e6, 2), (2e4, 3)] {
+                let (late, last) = simulate(&rules, hs, hard, 7200.0, seed);
+                // 40 minutes at 6 a minute are 240; the difficulty may stand up to 1.5 off.
+                assert!((150..=380).contains(&late), "{hs}: {late} shares, difficulty {last}");
+            }
         }
     }
 
     #[test]
     fn what_the_source_wants_is_the_limit() {
-        let wanted = Target::from(difficulty(512.0));
-        let (_, last) = simulate(rules(), 9.5e9, wanted, 600.0, 4);
+        let (rules, wanted) = (rules(), Target::from(difficulty(512.0)));
+        let (_, last) = simulate(&rules, 9.5e9, wanted, 600.0, 4);
         assert_eq!(last, 512.0);
-        let mut vardiff = Vardiff::new(rules(), None, at(0.0));
-        assert_eq!(vardiff.for_job(wanted, at(0.0)).get(), 128.0);
+        let mut vardiff = Vardiff::new(None, at(0.0));
+        assert_eq!(vardiff.for_job(&rules, wanted, at(0.0)).get(), 128.0);
         // A job that wants less is obeyed at once, and forgotten with the next.
-        assert_eq!(vardiff.for_job(Target::from(difficulty(64.0)), at(1.0)).get(), 64.0);
-        assert_eq!(vardiff.for_job(wanted, at(2.0)).get(), 128.0);
+        let less = Target::from(difficulty(64.0));
+        assert_eq!(vardiff.for_job(&rules, less, at(1.0)).get(), 64.0);
+        assert_eq!(vardiff.for_job(&rules, wanted, at(2.0)).get(), 128.0);
     }
 
     #[test]
     fn silence_steps_down_and_a_flood_is_caught_at_once() {
-        let wanted = Target::from(difficulty(1000.0));
-        let mut vardiff = Vardiff::new(rules(), Some(difficulty(1000.0)), at(0.0));
-        assert_eq!(vardiff.for_job(wanted, at(0.0)).get(), 1000.0);
-        assert_eq!(vardiff.for_job(wanted, at(30.0)).get(), 1000.0);
-        assert_eq!(vardiff.for_job(wanted, at(40.0)).get(), 250.0);
-        let mut vardiff = Vardiff::new(rules(), Some(difficulty(1.0)), at(0.0));
-        assert_eq!(vardiff.for_job(wanted, at(0.0)).get(), 1.0);
-        for _ in 0..ENOUGH {
-            vardiff.share();
+        let (rules, wanted) = (rules(), Target::from(difficulty(1000.0)));
+        let mut vardiff = Vardiff::new(Some(difficulty(1000.0)), at(0.0));
+        assert_eq!(vardiff.for_job(&rules, wanted, at(0.0)).get(), 1000.0);
+        assert!(!vardiff.consider(&rules, wanted, at(30.0)));
+        let look = vardiff.look_at(&rules);
+        assert!(look > at(36.0) && look < at(38.0), "{look:?}");
+        assert!(vardiff.consider(&rules, wanted, look));
+        assert_eq!(vardiff.for_job(&rules, wanted, look).get(), 250.0);
+        assert!(!vardiff.consider(&rules, wanted, look), "told already");
+        let mut vardiff = Vardiff::new(Some(difficulty(1.0)), at(0.0));
+        let told = vardiff.for_job(&rules, wanted, at(0.0));
+        assert_eq!(told.get(), 1.0);
+        for _ in 0..24 {
+            assert!(!vardiff.is_full(&rules));
+            vardiff.accepted(told);
         }
-        assert_eq!(vardiff.for_job(wanted, at(1.0)).get(), 240.0);
+        assert!(vardiff.is_full(&rules) && vardiff.consider(&rules, wanted, at(1.0)));
+        assert_eq!(vardiff.for_job(&rules, wanted, at(1.0)).get(), 240.0);
+        // What was found at the old difficulty says nothing of the new one.
+        for _ in 0..100 {
+            vardiff.accepted(told);
+        }
+        assert!(!vardiff.is_full(&rules));
     }
 
     #[test]
-    fn wishes_count_within_the_limits() {
-        let wanted = Target::from(difficulty(1000.0));
-        let mut vardiff = Vardiff::new(rules(), None, at(0.0));
+    fn wishes_and_what_is_known_count_within_the_limits() {
+        let (rules, wanted) = (rules(), Target::from(difficulty(1000.0)));
+        let mut vardiff = Vardiff::new(None, at(0.0));
         vardiff.suggest(difficulty(16.0), at(0.0));
-        assert_eq!(vardiff.for_job(wanted, at(0.0)).get(), 16.0);
+        assert_eq!(vardiff.for_job(&rules, wanted, at(0.0)).get(), 16.0);
         vardiff.suggest(difficulty(1e9), at(1.0));
-        assert_eq!(vardiff.for_job(wanted, at(1.0)).get(), 1000.0);
+        assert_eq!(vardiff.for_job(&rules, wanted, at(1.0)).get(), 1000.0);
         vardiff.promise_floor(difficulty(300.0));
         vardiff.suggest(difficulty(16.0), at(2.0));
-        assert_eq!(vardiff.for_job(wanted, at(2.0)).get(), 300.0);
-    }
-
-    #[test]
-    fn poisson_bounds_are_those_of_tables() {
-        // Exact 95 % intervals: 0: 0–3.689, 10: 4.795–18.390, 100: 81.364–121.627.
-        for (count, low, high) in [(0, 0.0, 3.689), (10, 4.795, 18.390), (100, 81.364, 121.627)] {
-            let found = bounds(count);
-            assert!((found.0 - low).abs() < 0.05 && (found.1 - high).abs() < 0.05, "{found:?}");
-        }
+        assert_eq!(vardiff.for_job(&rules, wanted, at(2.0)).get(), 300.0);
+        let mut known = Vardiff::new(None, at(0.0));
+        known.knows_rate(HashRate::from_hs(65_536.0));
+        assert!((known.for_job(&rules, wanted, at(0.0)).get() - 10.0).abs() < 0.01);
+        let set = Rules { start: Some(difficulty(7.0)), ..rules };
+        let mut unknown = Vardiff::new(None, at(0.0));
+        assert_eq!(unknown.for_job(&set, wanted, at(0.0)).get(), 7.0);
     }
 
     proptest! {
@@ -254,15 +315,16 @@ mod tests {
         fn never_harder_than_wanted(
             steps in prop::collection::vec((0f64..100.0, 0u32..50, -12f64..60.0), 1..60),
         ) {
-            let mut vardiff = Vardiff::new(rules(), None, at(0.0));
+            let (rules, mut vardiff) = (rules(), Vardiff::new(None, at(0.0)));
             let mut now = 0.0;
             for (pause, shares, exponent) in steps {
                 now += pause;
                 for _ in 0..shares {
-                    vardiff.share();
+                    vardiff.accepted(difficulty(1e12));
                 }
                 let wanted = Target::from(difficulty(2f64.powf(exponent)));
-                let found = vardiff.for_job(wanted, at(now)).get();
+                vardiff.consider(&rules, wanted, at(now));
+                let found = vardiff.for_job(&rules, wanted, at(now)).get();
                 prop_assert!(found <= ShareDifficulty::from(wanted).get() * (1.0 + 1e-8));
                 prop_assert!(found > 0.0);
             }

@@ -1,0 +1,69 @@
+//! What a machine must not do, and what follows.
+
+use sl_guard::{Conduct, ConductLimits, Offence, ShareOutcome, Step};
+use sl_units::Mono;
+
+use super::Connection;
+use crate::{
+    ledger::{Event, Gone},
+    shard::Report,
+    share::Reason,
+};
+
+impl Connection {
+    /// Tells its conduct what happened, and does what follows: reads slower, or ends it.
+    pub(super) async fn conduct(
+        &mut self,
+        happened: impl FnOnce(&mut Conduct, &ConductLimits, Mono) -> Step,
+    ) {
+        let now = self.now();
+        let step = happened(&mut self.conduct, &self.shared.live.borrow().conduct, now);
+        match step {
+            Step::Ok => {}
+            Step::Delay(wait) => {
+                if self.read_after <= now {
+                    // Lost when the accounts are busy: it counts nothing of value.
+                    let _ = self.shared.events.try_send(Event::Throttled);
+                }
+                self.read_after = self.read_after.max(now + wait);
+            }
+            Step::Close(why) if self.ending.is_none() => {
+                self.charge(why.offence()).await;
+                self.end(Some(Gone::Conduct(why)));
+            }
+            Step::Close(_) => {}
+        }
+    }
+
+    /// A share was judged; `reason` is why it does not count, if it does not.
+    pub(super) async fn judged(&mut self, reason: Option<Reason>) {
+        let (outcome, offence) = match reason {
+            None => (ShareOutcome::Valid, None),
+            // A machine may come from another gateway with its jobs: that is no fault of its own.
+            Some(Reason::UnknownJob | Reason::Busy) => (ShareOutcome::Stale, None),
+            Some(Reason::Duplicate) => (ShareOutcome::Invalid, Some(Offence::Duplicate)),
+            Some(Reason::LowDifficulty) => (ShareOutcome::Invalid, Some(Offence::LowDifficulty)),
+            Some(Reason::Ntime | Reason::Malformed) => {
+                (ShareOutcome::Invalid, Some(Offence::BadShare))
+            }
+        };
+        if let Some(offence) = offence {
+            self.charge(offence).await;
+        }
+        self.conduct(|conduct, limits, now| conduct.on_verdict(limits, outcome, now)).await;
+    }
+
+    /// Its address answers for what it did.
+    pub(super) async fn charge(&mut self, what: Offence) {
+        let valid = std::mem::take(&mut self.valid);
+        let address = self.arrived.address.ip();
+        self.report(Report::Offence { address, what, valid }).await;
+    }
+
+    /// Whether its address is kept out since it connected.
+    pub(super) fn is_banned(&mut self) -> bool {
+        let address = self.arrived.address.ip();
+        self.banned.has_changed().unwrap_or(false)
+            && self.banned.borrow_and_update().iter().any(|network| network.contains(address))
+    }
+}

@@ -29,5 +29,5 @@ mod region;
 
 pub use date::{Date, DateError};
 pub use machines::{Evidence, Machine, Nameplate};
-pub use pools::{Endpoint, Listing, Minimum, Pays, Pool, Removal};
+pub use pools::{Endpoint, Listing, Minimum, NameRule, Pays, Pool, Removal};
 pub use region::{Region, RegionError};

@@ -50,12 +50,23 @@ pub struct Pool {
     /// Password to authorize with, in the same notation, `{difficulty}` among it; `None` where it
     /// does not matter.
     pub password_template: Option<&'static str>,
+    /// What it allows as the name of a worker; `None` where no source states it.
+    pub worker_names: Option<NameRule>,
     /// How it pays, in words.
     pub scheme: Option<&'static str>,
     /// Day the row was read.
     pub as_of: Date,
     /// Where the row is from.
     pub source: &'static str,
+}
+
+/// What a pool allows as the name of a worker: letters and digits, and so many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NameRule {
+    /// The most characters.
+    pub longest: usize,
+    /// Whether letters may be capitals.
+    pub upper_case: bool,
 }
 
 /// A Stratum V1 address of a pool.
@@ -148,6 +159,17 @@ impl Pool {
     pub fn minimum(&self, ticker: &str) -> Option<CoinAmount> {
         let minimum = self.minima.iter().find(|row| row.coin.eq_ignore_ascii_case(ticker))?;
         Some(minimum.amount)
+    }
+
+    /// The endpoints to try, over TLS or not: all of a region, the first to try first; without a
+    /// region the first of each, among which the nearest is the best.
+    #[must_use]
+    pub fn candidates(&self, region: Option<Region>, tls: bool) -> Vec<&'static Endpoint> {
+        let fit = |region| self.endpoints_in(region).filter(move |endpoint| endpoint.tls == tls);
+        match region {
+            Some(region) => fit(region).collect(),
+            None => Region::ALL.into_iter().filter_map(|region| fit(region).next()).collect(),
+        }
     }
 
     /// Its endpoints in a region.
@@ -247,6 +269,15 @@ mod tests {
         assert_eq!(tls.len(), 1);
         assert_eq!(tls[0].to_string(), "stratum+ssl://ltcssl.f2pool.com:5201");
         assert_eq!(by_host("LTC-NA.f2pool.com"), Some(f2pool));
+        let hosts = |region, tls| -> Vec<(&str, u16)> {
+            f2pool.candidates(region, tls).iter().map(|it| (it.host, it.port)).collect()
+        };
+        let nearest = hosts(None, false);
+        assert_eq!(nearest.len(), 4);
+        assert_eq!((nearest[0], nearest[3]), (("ltc.f2pool.com", 3335), ("ltc-asia.f2pool.com", 3335)));
+        assert_eq!(hosts(Some(Region::Global), false).len(), 3, "three ports of one host");
+        assert_eq!(hosts(None, true), [("ltcssl.f2pool.com", 5201)]);
+        assert!(hosts(Some(Region::Asia), true).is_empty());
         assert_eq!(by_host("example.com"), None);
     }
 

@@ -30,6 +30,7 @@ pub mod machine;
 pub mod priority;
 pub mod process;
 pub mod seed;
+pub mod tcp;
 pub mod tls;
 
 pub use clock::Clock;

@@ -1,6 +1,10 @@
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -8,35 +12,75 @@ use sl_stratum::{ErrorCode, Extranonce, Notify, Refusal, Submit};
 use sl_units::{Mono, ShareDifficulty, Target};
 use sl_work::{
     CoinbaseTemplate, HeaderTemplate, Job, JobId, Leased, NtimeRange, Outcome, Pending, SourceId,
-    Work,
+    Work, WorkerName,
 };
 
 use crate::space::Space;
 
+/// The most connections with one pool; a job's number tells which one it is of.
+pub(crate) const MOST_LINES: u64 = 64;
 /// Jobs whose shares can still be named to the pool.
 const KEPT_JOBS: usize = 64;
 /// Shares that wait for the pool's verdict.
 const MAX_IN_FLIGHT: usize = 4096;
+/// How often one share is sent, all connections together.
+const MAX_SENDS: u8 = 3;
 /// How far a machine may move a header's time past the job's, in seconds; nodes allow two hours
 /// against their own clocks.
 const NTIME_ROLL: u32 = 7000;
+/// The easiest target that a chain of the field allows its blocks: LTC's and DOGE's pow limit is
+/// below 2²³⁶. What a pool gives beyond is a toy's, and says nothing of blocks.
+const POW_LIMIT_HASHES: f64 = (1u64 << 20) as f64;
 
-/// Which job of ours is which of the pool's, and which share of ours waits for which verdict.
-/// Knows no socket and no clock.
+/// Which job of ours is which of the pool's, and which share of ours waits for which verdict, over
+/// one connection and those that resume it. Knows no socket and no clock.
+///
+/// ```text
+///           opened: other extranonce          authorised
+///   ┌──────┐ (what was held is lost) ┌──────┐ ─────────▶ ┌──────┐
+///   │ shut │ ──────────────────────▶ │ open │            │ live │ ◀─┐ shares go up
+///   └──────┘ ─ same extranonce ────▶ └──────┘ ◀── cut ── └──────┘ ──┘
+///      ▲       (what was held stays)     │
+///      └────── cut: shares are held ─────┘   held too long: lost
+/// ```
 #[derive(Debug)]
 pub(crate) struct Desk {
     source: SourceId,
-    user: Arc<str>,
-    sequence: u64,
+    line: u64,
+    numbers: Numbers,
     epoch: u64,
     difficulty: ShareDifficulty,
+    /// How many times the pool's difficulty is sent up at least.
+    over: f64,
     extranonce1: Extranonce,
     space: Space,
     leases: Vec<Held>,
+    /// Leases that found no piece although the pool is wide enough.
+    overflow: Vec<Leased>,
     jobs: VecDeque<PoolJob>,
     /// By ticket, so that the oldest is the first.
     in_flight: BTreeMap<u64, Sent>,
     next_ticket: u64,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Shut { since: Mono },
+    Open,
+    Live,
+}
+
+/// Numbers that all connections with one pool share, so that none is used twice.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Numbers {
+    sequence: Arc<AtomicU64>,
+    epoch: Arc<AtomicU64>,
+}
+
+/// Which connection a job's number is of.
+pub(crate) const fn line_of(sequence: u64) -> u64 {
+    sequence % MOST_LINES
 }
 
 #[derive(Debug)]
@@ -58,7 +102,12 @@ struct PoolJob {
 #[derive(Debug)]
 struct Sent {
     pending: Pending,
-    at: Mono,
+    submit: Submit,
+    /// What the pool credits for it.
+    difficulty: f64,
+    /// When it was sent over this connection; `None` while it is held.
+    at: Option<Mono>,
+    sends: u8,
 }
 
 /// What became of a share at the desk.
@@ -66,26 +115,93 @@ struct Sent {
 pub(crate) enum Filed {
     /// To be sent under this ticket.
     Send(u64, Submit),
+    /// Kept until the connection stands again.
+    Held,
     /// Settled at once, without the pool.
-    Settled(&'static str),
+    Settled(Settled),
+}
+
+/// A share that has its verdict.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Settled {
+    /// What it is.
+    pub(crate) outcome: Outcome,
+    /// What the pool credits for such a share.
+    pub(crate) difficulty: f64,
+    /// From the last sending to the verdict.
+    pub(crate) took: Option<Duration>,
+    /// The pool had it already: the answer to its first sending was lost, not the share.
+    pub(crate) known: bool,
 }
 
 impl Desk {
-    pub(crate) fn new(source: SourceId, user: Arc<str>) -> Self {
+    pub(crate) fn new(source: SourceId, line: u64, numbers: Numbers) -> Self {
         Self {
             source,
-            user,
-            sequence: 0,
+            line: line % MOST_LINES,
+            numbers,
             epoch: 0,
             // What pools mean before they say anything.
             difficulty: ShareDifficulty::new(1.0).expect("one is positive"),
+            over: 1.0,
             extranonce1: Extranonce::default(),
             space: Space::new(0),
             leases: Vec::new(),
+            overflow: Vec::new(),
             jobs: VecDeque::new(),
             in_flight: BTreeMap::new(),
             next_ticket: 1,
+            state: State::Shut { since: Mono::default() },
         }
+    }
+
+    /// A connection is subscribed. With the extranonce of the one before it is the same session:
+    /// jobs stand, and shares wait to be sent again. Otherwise both are gone.
+    pub(crate) fn opened(
+        &mut self,
+        extranonce1: Extranonce,
+        extranonce2_len: usize,
+    ) -> Vec<Settled> {
+        self.state = State::Open;
+        let same = self.extranonce1 == extranonce1 && self.space.len() == extranonce2_len;
+        if same && !self.jobs.is_empty() {
+            return Vec::new();
+        }
+        let lost = self.lose("the connection broke before the pool's verdict, and the pool has not resumed its session");
+        self.extranonce(extranonce1, extranonce2_len);
+        lost
+    }
+
+    /// The worker is let in: shares may go up. Those held are to be sent, oldest first.
+    pub(crate) fn live(
+        &mut self,
+        user: impl Fn(&WorkerName) -> String,
+        now: Mono,
+    ) -> Vec<(u64, Submit)> {
+        self.state = State::Live;
+        let held = self.in_flight.iter_mut().filter(|(_, sent)| sent.at.is_none());
+        held.map(|(ticket, sent)| {
+            sent.at = Some(now);
+            sent.sends = sent.sends.saturating_add(1);
+            sent.submit.user = user(sent.pending.worker());
+            (*ticket, sent.submit.clone())
+        })
+        .collect()
+    }
+
+    /// What comes from now on is held for the connection that follows.
+    pub(crate) fn hold(&mut self) {
+        self.state = State::Open;
+    }
+
+    /// Shares that are held.
+    pub(crate) fn held(&self) -> u64 {
+        self.in_flight.values().filter(|sent| sent.at.is_none()).count() as u64
+    }
+
+    /// Whether jobs of an earlier connection stand.
+    pub(crate) fn stands(&self) -> bool {
+        !self.jobs.is_empty()
     }
 
     /// The pool has given an extranonce: all pieces are cut anew, and no earlier job stands.
@@ -93,9 +209,11 @@ impl Desk {
         self.extranonce1 = extranonce1;
         self.space = Space::new(extranonce2_len);
         self.jobs.clear();
+        self.drop_closed();
         for held in &mut self.leases {
             held.prefix = self.space.take(held.leased.free);
         }
+        self.sort_out();
     }
 
     /// The difficulty of the jobs that follow.
@@ -103,14 +221,30 @@ impl Desk {
         self.difficulty = difficulty;
     }
 
+    /// From the next job on only shares of so many times the pool's difficulty are wanted; the
+    /// job of this moment is given again.
+    pub(crate) fn set_over(&mut self, over: f64, now: Mono) {
+        self.over = over;
+        if let Some(last) = self.jobs.back() {
+            let mut notify = last.notify.clone();
+            notify.clean = false;
+            let difficulty = last.difficulty;
+            self.give(notify, difficulty, now);
+        }
+    }
+
     /// The pool has given a job: every lease gets its own form of it.
     pub(crate) fn job(&mut self, notify: Box<Notify>, now: Mono) {
-        self.sequence += 1;
+        self.give(notify, self.difficulty, now);
+    }
+
+    fn give(&mut self, notify: Box<Notify>, difficulty: ShareDifficulty, now: Mono) {
+        let sequence = self.numbers.sequence.fetch_add(1, Ordering::Relaxed) + 1;
+        let sequence = sequence * MOST_LINES + self.line;
         if notify.clean || self.jobs.is_empty() {
-            self.epoch += 1;
+            self.epoch = self.numbers.epoch.fetch_add(1, Ordering::Relaxed) + 1;
         }
-        let job =
-            PoolJob { sequence: self.sequence, notify, difficulty: self.difficulty, born: now };
+        let job = PoolJob { sequence, notify, difficulty, born: now };
         self.drop_closed();
         for held in &self.leases {
             held.leased.work.send_replace(self.work_for(held, &job));
@@ -121,20 +255,48 @@ impl Desk {
         }
     }
 
-    /// A consumer has asked for a lease.
-    pub(crate) fn lease(&mut self, leased: Leased) {
+    /// A consumer has asked for a lease. `keep` it although there is no piece for it.
+    pub(crate) fn lease(&mut self, leased: Leased, keep: bool) {
         self.drop_closed();
         let prefix = self.space.take(leased.free);
+        if prefix.is_none() && !keep && self.space.len() >= leased.free {
+            self.overflow.push(leased);
+            return;
+        }
         let held = Held { leased, prefix };
-        if let Some(job) = self.jobs.back() {
+        if let (Some(job), State::Open | State::Live) = (self.jobs.back(), self.state) {
             held.leased.work.send_replace(self.work_for(&held, job));
         }
         self.leases.push(held);
     }
 
-    /// There is no work for anybody: the connection is gone.
+    /// Leases that must go to another connection.
+    pub(crate) fn overflow(&mut self) -> Vec<Leased> {
+        std::mem::take(&mut self.overflow)
+    }
+
+    /// The connection is gone: there is no work for anybody, and what is in flight is held, but
+    /// for what was sent too often already.
+    pub(crate) fn cut(&mut self, why: &str, now: Mono) -> Vec<Settled> {
+        if !matches!(self.state, State::Shut { .. }) {
+            self.state = State::Shut { since: now };
+        }
+        self.idle(why, now);
+        let mut tired = Vec::new();
+        for (ticket, sent) in &mut self.in_flight {
+            sent.at = None;
+            if sent.sends >= MAX_SENDS {
+                tired.push(*ticket);
+            }
+        }
+        let reason = format!(
+            "sent {MAX_SENDS} times, and each time the connection broke before the pool's verdict"
+        );
+        tired.into_iter().filter_map(|ticket| self.lost(ticket, &reason)).collect()
+    }
+
+    /// Tells every lease why there is no work.
     pub(crate) fn idle(&mut self, why: &str, now: Mono) {
-        self.jobs.clear();
         self.drop_closed();
         let why: Arc<str> = why.into();
         for held in &self.leases {
@@ -142,20 +304,33 @@ impl Desk {
         }
     }
 
-    /// A share on its way up.
-    pub(crate) fn file(&mut self, pending: Pending, now: Mono) -> Filed {
-        let settle = |pending: Pending, outcome, note| {
-            pending.settle(outcome);
-            Filed::Settled(note)
-        };
+    /// When what is held is given up, if the pool does not come back.
+    pub(crate) fn gives_up(&self, hold: Duration) -> Option<Mono> {
+        let State::Shut { since } = self.state else { return None };
+        (!self.in_flight.is_empty()).then(|| since + hold)
+    }
+
+    /// Everything that waits is lost.
+    pub(crate) fn lose(&mut self, reason: &str) -> Vec<Settled> {
+        let tickets: Vec<u64> = self.in_flight.keys().copied().collect();
+        tickets.into_iter().filter_map(|ticket| self.lost(ticket, reason)).collect()
+    }
+
+    /// A share on its way up, to be sent under the name of `user`.
+    pub(crate) fn file(&mut self, pending: Pending, user: String, now: Mono) -> Filed {
         let sequence = pending.share().job().id.sequence;
         let Some(job) = self.jobs.iter().find(|job| job.sequence == sequence) else {
             let reason = "the pool's connection that gave this job is gone".into();
-            return settle(pending, Outcome::Stale { reason }, "stale");
+            let difficulty = self.difficulty.get();
+            return Filed::Settled(settle(pending, Outcome::Stale { reason }, difficulty));
+        };
+        let difficulty = job.difficulty.get();
+        let lose = |pending: Pending, reason: String| {
+            Filed::Settled(settle(pending, Outcome::Lost { reason }, difficulty))
         };
         if self.in_flight.len() >= MAX_IN_FLIGHT {
-            let reason = format!("{MAX_IN_FLIGHT} shares wait for the pool's verdict already");
-            return settle(pending, Outcome::Lost { reason }, "lost");
+            let why = format!("{MAX_IN_FLIGHT} shares wait for the pool's verdict already");
+            return lose(pending, why);
         }
         let share = pending.share();
         // The pool's extranonce2 is the lease's piece of it and the lease's free bytes.
@@ -163,11 +338,10 @@ impl Desk {
         let prefix = &share.job().coinbase.prefix;
         let own = prefix.get(prefix.len().saturating_sub(prefix_len)..).unwrap_or_default();
         let Ok(extranonce2) = Extranonce::new(&[own, share.extranonce()].concat()) else {
-            let reason = "the extranonce is longer than any pool's".into();
-            return settle(pending, Outcome::Lost { reason }, "lost");
+            return lose(pending, "the extranonce is longer than any pool's".into());
         };
         let submit = Submit {
-            user: self.user.to_string(),
+            user,
             job_id: job.notify.job_id.clone(),
             extranonce2,
             ntime: share.ntime(),
@@ -176,40 +350,70 @@ impl Desk {
         };
         let ticket = self.next_ticket;
         self.next_ticket += 1;
-        self.in_flight.insert(ticket, Sent { pending, at: now });
-        Filed::Send(ticket, submit)
+        let live = self.state == State::Live;
+        let (at, sends) = if live { (Some(now), 1) } else { (None, 0) };
+        let sent = Sent { pending, submit: submit.clone(), difficulty, at, sends };
+        self.in_flight.insert(ticket, sent);
+        if live { Filed::Send(ticket, submit) } else { Filed::Held }
     }
 
-    /// The pool has judged a share; how, for the counters.
-    pub(crate) fn verdict(&mut self, ticket: u64, verdict: Result<(), Refusal>) -> Option<Outcome> {
-        let Sent { pending, .. } = self.in_flight.remove(&ticket)?;
+    /// The session could not send it now: it is held.
+    pub(crate) fn unsent(&mut self, ticket: u64) {
+        if let Some(sent) = self.in_flight.get_mut(&ticket) {
+            sent.at = None;
+        }
+    }
+
+    /// The pool has judged a share.
+    pub(crate) fn verdict(
+        &mut self,
+        ticket: u64,
+        verdict: Result<(), Refusal>,
+        now: Mono,
+    ) -> Option<Settled> {
+        let Sent { pending, difficulty, at, sends, .. } = self.in_flight.remove(&ticket)?;
+        let taken = Outcome::Accepted { credited: Vec::new(), missed: Vec::new() };
+        let mut known = false;
         let outcome = match verdict {
-            Ok(()) => Outcome::Accepted { credited: Vec::new(), missed: Vec::new() },
+            Ok(()) => taken,
+            // The first time it arrived, and only the answer was lost.
+            Err(refusal) if sends > 1 && refusal.kind() == ErrorCode::DuplicateShare => {
+                known = true;
+                taken
+            }
             Err(refusal) if refusal.kind() == ErrorCode::JobNotFound => {
                 Outcome::Stale { reason: refusal.to_string() }
             }
             Err(refusal) => Outcome::Rejected { reason: refusal.to_string() },
         };
-        pending.settle(outcome.clone());
-        Some(outcome)
+        let took = at.map(|at| now.since(at));
+        Some(Settled { took, known, ..settle(pending, outcome, difficulty) })
     }
 
     /// A share will get no verdict.
-    pub(crate) fn lost(&mut self, ticket: u64, why: &str) -> bool {
-        let sent = self.in_flight.remove(&ticket);
-        let known = sent.is_some();
-        if let Some(Sent { pending, .. }) = sent {
-            pending.settle(Outcome::Lost { reason: why.into() });
-        }
-        known
+    pub(crate) fn lost(&mut self, ticket: u64, why: &str) -> Option<Settled> {
+        let Sent { pending, difficulty, .. } = self.in_flight.remove(&ticket)?;
+        Some(settle(pending, Outcome::Lost { reason: why.into() }, difficulty))
     }
 
-    /// Since when the oldest share waits for its verdict.
+    /// Since when the oldest share that was sent waits for its verdict.
     pub(crate) fn waits_since(&self) -> Option<Mono> {
-        self.in_flight.first_key_value().map(|(_, sent)| sent.at)
+        self.in_flight.values().find_map(|sent| sent.at)
     }
 
+    /// Shares that were sent and wait for their verdict.
+    pub(crate) fn sent(&self) -> usize {
+        self.in_flight.values().filter(|sent| sent.at.is_some()).count()
+    }
+
+    /// What the pool asks for now.
+    pub(crate) const fn difficulty(&self) -> ShareDifficulty {
+        self.difficulty
+    }
+
+    /// Leases that were dropped give their pieces back, to those that wait for one.
     fn drop_closed(&mut self) {
+        let before = self.leases.len();
         let space = &mut self.space;
         self.leases.retain(|held| {
             let open = !held.leased.work.is_closed();
@@ -218,6 +422,30 @@ impl Desk {
             }
             open
         });
+        if self.leases.len() == before {
+            return;
+        }
+        let mut woken = Vec::new();
+        for (at, held) in self.leases.iter_mut().enumerate() {
+            if held.prefix.is_none() {
+                held.prefix = self.space.take(held.leased.free);
+                woken.extend(held.prefix.is_some().then_some(at));
+            }
+        }
+        let job = self.jobs.back().filter(|_| self.state == State::Live);
+        for held in woken.iter().filter_map(|at| self.leases.get(*at)) {
+            if let Some(job) = job {
+                held.leased.work.send_replace(self.work_for(held, job));
+            }
+        }
+    }
+
+    /// Leases that found no piece, though the pool is wide enough, go elsewhere.
+    fn sort_out(&mut self) {
+        let wide = self.space.len();
+        let full = |held: &mut Held| held.prefix.is_none() && held.leased.free <= wide;
+        let out = self.leases.extract_if(.., full).map(|held| held.leased);
+        self.overflow.extend(out);
     }
 
     fn work_for(&self, held: &Held, job: &PoolJob) -> Work {
@@ -253,8 +481,23 @@ impl Desk {
                 suffix: notify.coinbase2.clone(),
             },
             branch: notify.branch.clone(),
-            wanted: Target::from(job.difficulty),
+            wanted: self.wanted(job),
             goals: Vec::new(),
         }))
     }
+
+    /// What is worth sending up: what the pool asks for, or more while it asks for too little; and
+    /// always what makes a block of the parent chain.
+    fn wanted(&self, job: &PoolJob) -> Target {
+        let over = ShareDifficulty::new(job.difficulty.get() * self.over);
+        let share = Target::from(over.unwrap_or(job.difficulty));
+        let block = job.notify.bits.target().ok();
+        let block = block.filter(|block| block.expected_hashes() >= POW_LIMIT_HASHES * 0.99);
+        block.map_or(share, |block| share.easier(block))
+    }
+}
+
+fn settle(pending: Pending, outcome: Outcome, difficulty: f64) -> Settled {
+    pending.settle(outcome.clone());
+    Settled { outcome, difficulty, took: None, known: false }
 }

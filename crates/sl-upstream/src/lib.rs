@@ -29,6 +29,7 @@ mod desk;
 mod dial;
 mod endpoint;
 mod failover;
+mod group;
 mod line;
 mod login;
 mod names;
@@ -46,6 +47,10 @@ pub use failover::{
     Breaker, BreakerRules, BreakerState, ByLatency, ByPriority, Candidate, Change, Choice,
     Evidence, Failover, FailoverRules, FailoverStatus, Member, MemberStanding, MemberStatus,
     Strategies, Strategy, StrategyError, StrategyRules, Tally, Wanted,
+};
+pub use group::{
+    FailoverSettings, GroupStatus, Nearest, Plans, PoolEntry, PoolEntryError, PoolFigures,
+    PoolGroup, PoolPlan, RegionChoice, RegionWord,
 };
 pub use login::{Login, LoginError, LoginParts, Wallet};
 pub use service::{Pool, PoolOptions, Upstream};

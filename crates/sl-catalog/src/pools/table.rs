@@ -2,7 +2,7 @@
 //! section pools, and the reports it belongs to). Pools change their lists: these are data.
 use sl_units::CoinAmount;
 
-use super::{Endpoint, Listing, Minimum, Pool, Removal};
+use super::{Endpoint, Listing, Minimum, NameRule, Pool, Removal};
 use crate::{Date, Region};
 
 /// Day on which the sources were read.
@@ -67,6 +67,7 @@ pub(super) static TABLE: [Pool; 9] = [
         // wallets: LTC address, DOGE address, worker, parted by dots.
         user_template: Some("{account}.{worker}"),
         password_template: None,
+        worker_names: Some(NameRule { longest: 15, upper_case: false }),
         scheme: Some("LTC PPS; merged coins PPLNS"),
         as_of: READ,
         source: "F2Pool help 4403287269773 (2026-07-14) as quoted; older help text; public configurations",
@@ -94,6 +95,7 @@ pub(super) static TABLE: [Pool; 9] = [
         minima: &[thousandths("LTC", 1)],
         user_template: None,
         password_template: None,
+        worker_names: None,
         scheme: Some("PPS+ 4 % (2 % on fees) or PPLNS 2 %, paid hourly"),
         as_of: READ,
         source: "ViaBTC help 11477430615439 (2026-09-15) as quoted",
@@ -111,6 +113,7 @@ pub(super) static TABLE: [Pool; 9] = [
         minima: &[],
         user_template: None,
         password_template: None,
+        worker_names: None,
         scheme: None,
         as_of: READ,
         source: DIRECTORY,
@@ -128,6 +131,7 @@ pub(super) static TABLE: [Pool; 9] = [
         minima: &[],
         user_template: None,
         password_template: None,
+        worker_names: None,
         scheme: None,
         as_of: READ,
         source: DIRECTORY,
@@ -148,6 +152,7 @@ pub(super) static TABLE: [Pool; 9] = [
         minima: &[],
         user_template: None,
         password_template: None,
+        worker_names: None,
         scheme: None,
         as_of: READ,
         source: "Mining-Dutch help as quoted by the directory of 2026-10-04",
@@ -174,6 +179,7 @@ pub(super) static TABLE: [Pool; 9] = [
         ],
         user_template: None,
         password_template: None,
+        worker_names: None,
         scheme: Some("LTC PPS 3-4 %, DOGE PPLNS 1-4 %, BELLS PPLNS 1-2 %, others PPLNS 0-2 %"),
         as_of: READ,
         source: "a public list, its day not stated; read 2026-11-22",
@@ -188,6 +194,7 @@ pub(super) static TABLE: [Pool; 9] = [
         minima: &[],
         user_template: Some("{wallet}.{worker}"),
         password_template: None,
+        worker_names: None,
         scheme: None,
         as_of: READ,
         source: "a public description of April 2026",
@@ -212,6 +219,7 @@ pub(super) static TABLE: [Pool; 9] = [
         user_template: Some("{account}.{worker}"),
         // Sets the difficulty of the connection; the pool may cap it.
         password_template: Some("d={difficulty}"),
+        worker_names: None,
         scheme: Some("PPS in LTC and DOGE"),
         as_of: READ,
         source: "the pool's news 56 and the directory of 2026-10-04",
@@ -229,6 +237,7 @@ pub(super) static TABLE: [Pool; 9] = [
         minima: &[],
         user_template: Some("{wallet}.{worker}"),
         password_template: Some("DOGE={wallet:DOGE}"),
+        worker_names: None,
         scheme: Some("solo; rewards straight in the coinbase"),
         as_of: READ,
         source: "a public list, its day not stated; read 2026-11-22",

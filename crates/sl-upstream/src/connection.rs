@@ -1,0 +1,489 @@
+use std::time::Duration;
+
+use sl_stratum::{
+    Extranonce, LineSplitter, Reconnect,
+    client::{Input, Output, Session, Settings},
+    transcript::{Direction, Scrubber},
+};
+use sl_units::Mono;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Endpoint, OverDifficulty, PoolState,
+    demand::{Advice, Demand},
+    desk::{Filed, Settled},
+    dial::{Dialled, Wire},
+    line::{Ended, Event, Line, Order, Orders},
+    names::Names,
+    record::Recorder,
+    service::Shared,
+    vigil::{Seen, Vigil, Watched},
+};
+
+/// A pool that takes no bytes for so long is gone.
+const WRITE: Duration = Duration::from_secs(10);
+/// How long the verdicts of shares in flight are waited for when stopping.
+const DRAIN: Duration = Duration::from_millis(700);
+/// How long they are waited for when the pool asks to come back.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// How often figures that cost something are told.
+const TELL: Duration = Duration::from_secs(1);
+
+/// One connection with the pool, from its subscription to its end.
+pub(crate) struct Connection<'a> {
+    shared: &'a Shared,
+    endpoint: &'a Endpoint,
+    stop: &'a CancellationToken,
+    wire: Box<dyn Wire>,
+    session: Session,
+    line: &'a mut Line,
+    orders: &'a mut Orders,
+    vigil: Vigil,
+    names: Names,
+    recorder: Option<Recorder>,
+    began: Mono,
+    /// An extranonce that holds from the next job on; the jobs before it keep theirs.
+    coming: Option<(Extranonce, usize)>,
+    /// What is waited for before the end: verdicts, until then.
+    leaving: Option<(Mono, Ended)>,
+    told: Mono,
+    looked: Mono,
+}
+
+impl<'a> Connection<'a> {
+    pub(crate) fn new(
+        shared: &'a Shared,
+        endpoint: &'a Endpoint,
+        stop: &'a CancellationToken,
+        dialled: Dialled,
+        line: &'a mut Line,
+        orders: &'a mut Orders,
+    ) -> Self {
+        let now = shared.clock.mono();
+        let Shared { pool, options, login, .. } = shared;
+        let session = Session::new(Settings {
+            user: login.main(),
+            password: pool.password.clone(),
+            session: line.session.clone(),
+            extranonce_subscribe: options.extranonce_subscribe,
+            ..Settings::default()
+        });
+        let secret = pool.password.reveal().to_owned();
+        let record = |folder: &std::path::PathBuf| {
+            let count = shared.status.borrow().connections;
+            let at = shared.clock.wall().millis();
+            let name = format!("{}-{at}-{count}", pool.id);
+            let scrubber = Scrubber::new([secret]);
+            Recorder::start(folder, &name, &endpoint.to_string(), scrubber, &shared.clock)
+                .inspect_err(|wrong| tracing::warn!(%wrong, folder = %folder.display(), "nothing is recorded"))
+                .ok()
+        };
+        line.demand.reconnected();
+        Self {
+            shared,
+            endpoint,
+            stop,
+            wire: dialled.wire,
+            session,
+            vigil: Vigil::new(options.patience, line.may_ask, now),
+            names: Names::new(login.clone(), pool.password.clone()),
+            recorder: options.record.as_ref().and_then(record),
+            line,
+            orders,
+            began: now,
+            coming: None,
+            leaving: None,
+            told: now,
+            looked: now,
+        }
+    }
+
+    /// Serves it to its end. What is in flight then is held at the desk.
+    pub(crate) async fn serve(mut self) -> Ended {
+        let ended = self.talk().await;
+        let now = self.shared.clock.mono();
+        if self.vigil.was_blamed(now) && self.line.may_ask {
+            tracing::info!(pool = %self.endpoint, "the pool leaves whoever asks for a sign of life: it is not asked again");
+            self.line.may_ask = false;
+        }
+        let why = ended.to_string();
+        let settled = self.line.desk.cut(&why, now);
+        self.count(&settled, now);
+        self.tell(now);
+        ended
+    }
+
+    async fn talk(&mut self) -> Ended {
+        let first = self.session.step(Input::Connected);
+        if let Err(ended) = self.act(first).await {
+            return ended;
+        }
+        let mut lines = LineSplitter::new(Session::LINE_LIMIT);
+        let mut buffer = vec![0; 16 * 1024];
+        loop {
+            if self.line.desk.sent() == 0
+                && let Some((_, ended)) = self.leaving.take()
+            {
+                return ended;
+            }
+            let now = self.shared.clock.mono();
+            let due = self.shared.clock.instant_of(self.due(now));
+            // Cancel-safe: a read, a receive, a token, a sleep.
+            let outcome = tokio::select! {
+                read = self.wire.read(&mut buffer) => match read {
+                    Ok(0) => Err(Ended::Broken("the pool closed the connection".into())),
+                    Ok(count) => {
+                        self.vigil.heard(self.shared.clock.mono());
+                        self.lines(&mut lines, buffer.get(..count).unwrap_or_default()).await
+                    }
+                    Err(wrong) => Err(Ended::Broken(format!("the connection broke: {wrong}"))),
+                },
+                Some(order) = self.orders.recv() => self.order(order).await,
+                () = self.stop.cancelled(), if !self.stops() => {
+                    self.leaving = Some((self.shared.clock.mono() + DRAIN, Ended::Stopped));
+                    Ok(())
+                }
+                () = tokio::time::sleep_until(due) => self.look().await,
+            };
+            if let Err(ended) = outcome {
+                return match self.leaving.take() {
+                    Some((_, leaving)) => leaving,
+                    None => ended,
+                };
+            }
+        }
+    }
+
+    fn stops(&self) -> bool {
+        matches!(self.leaving, Some((_, Ended::Stopped)))
+    }
+
+    fn seen(&self) -> Seen {
+        Seen { running: self.session.is_running(), waits_since: self.line.desk.waits_since() }
+    }
+
+    /// When to look at the latest.
+    fn due(&self, now: Mono) -> Mono {
+        let mut due = self.vigil.due(self.seen());
+        if let Some((until, _)) = &self.leaving {
+            due = due.min(*until);
+        }
+        due = self.line.gives_up(self.shared).map_or(due, |until| due.min(until));
+        if self.session.is_running() {
+            due = due.min(self.looked + Demand::LOOK);
+        }
+        due.max(now)
+    }
+
+    async fn look(&mut self) -> Result<(), Ended> {
+        let now = self.shared.clock.mono();
+        if let Some((_, ended)) = self.leaving.take_if(|(until, _)| *until <= now) {
+            return Err(ended);
+        }
+        self.line.give_up(self.shared, now);
+        match self.vigil.look(self.seen(), now) {
+            Watched::Gone(why) => return Err(Ended::Broken(why)),
+            Watched::Ask => {
+                let outputs = self.session.step(Input::Ping);
+                self.act(outputs).await?;
+            }
+            Watched::Well => {}
+        }
+        if self.session.is_running() && now.since(self.looked) >= Demand::LOOK {
+            self.looked = now;
+            self.demand(now).await?;
+            self.tell(now);
+        }
+        Ok(())
+    }
+
+    /// Asks for another difficulty, or withholds what would flood the pool.
+    async fn demand(&mut self, now: Mono) -> Result<(), Ended> {
+        let asked = self.line.desk.difficulty();
+        let Advice { over, suggest } = self.line.demand.look(asked, now);
+        if let Some(over) = over {
+            self.line.desk.set_over(over, now);
+            if over > 1.0 {
+                tracing::warn!(pool = %self.endpoint, difficulty = asked.get(), over, price = 1.0 - 1.0 / over,
+                    "the pool asks for too easy shares: harder ones are sent until it asks for them");
+            } else {
+                tracing::info!(pool = %self.endpoint, "the pool asks for shares that it can take: all are sent");
+            }
+        }
+        self.tell_over(now);
+        if let Some(difficulty) = suggest {
+            let outputs = self.session.step(Input::Suggest(difficulty));
+            self.act(outputs).await?;
+        }
+        Ok(())
+    }
+
+    fn tell_over(&self, now: Mono) {
+        let (asked, over) = (self.line.desk.difficulty(), self.line.demand.over());
+        let sent = sl_units::ShareDifficulty::new(asked.get() * over).unwrap_or(asked);
+        self.shared.status.send_if_modified(|status| {
+            let before = status.over;
+            status.over = (over > 1.0).then(|| OverDifficulty {
+                asked,
+                sent,
+                since: before.map_or(now, |before| before.since),
+                price: 1.0 - 1.0 / over,
+                forgone: before.map_or(0.0, |before| before.forgone),
+            });
+            status.over != before
+        });
+    }
+
+    async fn order(&mut self, order: Order) -> Result<(), Ended> {
+        match order {
+            Order::Lease { leased, keep } => {
+                self.line.desk.lease(leased, keep);
+                self.overflow().await;
+                Ok(())
+            }
+            Order::Share(pending) => {
+                let now = self.shared.clock.mono();
+                if self.session.is_running()
+                    && let Some(call) = self.names.ask(pending.worker())
+                {
+                    let outputs = self.session.step(Input::Authorize(call));
+                    self.act(outputs).await?;
+                }
+                let user = self.names.user(pending.worker());
+                let work = pending.share().job().wanted.expected_hashes() / 65_536.0;
+                // What comes while we leave goes to the connection that follows.
+                if matches!(self.leaving, Some((_, Ended::Moved { .. }))) {
+                    self.line.desk.hold();
+                }
+                match self.line.desk.file(pending, user, now) {
+                    Filed::Send(ticket, submit) => {
+                        self.line.demand.sent(work, now);
+                        let outputs = self.session.step(Input::Submit { ticket, submit });
+                        self.act(outputs).await
+                    }
+                    Filed::Held => Ok(()),
+                    Filed::Settled(settled) => {
+                        self.count(&[settled], now);
+                        Ok(())
+                    }
+                }
+            }
+        }
+    }
+
+    async fn lines(&mut self, lines: &mut LineSplitter, mut bytes: &[u8]) -> Result<(), Ended> {
+        while let Some(line) = lines.next_line(&mut bytes) {
+            if let (Some(recorder), sl_stratum::Line::Complete(line)) = (&mut self.recorder, &line)
+            {
+                recorder.line(Direction::Down, line, self.shared.clock.mono());
+            }
+            let outputs = self.session.step(Input::Line(line));
+            self.act(outputs).await?;
+        }
+        Ok(())
+    }
+
+    /// Does what the session says, in order.
+    async fn act(&mut self, outputs: Vec<Output>) -> Result<(), Ended> {
+        let shared = self.shared;
+        let mut queue = std::collections::VecDeque::from(outputs);
+        while let Some(output) = queue.pop_front() {
+            let now = shared.clock.mono();
+            match output {
+                Output::Send(line) => self.write(&line).await?,
+                Output::Subscribed(subscription) => {
+                    self.line.session = subscription.session.clone();
+                    let (extranonce1, len) =
+                        (subscription.extranonce1, subscription.extranonce2_len);
+                    self.opened(extranonce1, len, now).await;
+                }
+                Output::ExtranonceChanged { extranonce1, extranonce2_len } => {
+                    self.coming = Some((extranonce1, extranonce2_len));
+                }
+                Output::Authorized { user, verdict } if user == self.names.main() => {
+                    if let Err(refusal) = verdict {
+                        return Err(Ended::Broken(format!(
+                            "the pool refuses worker {user}: {refusal}; check -u and -p"
+                        )));
+                    }
+                    let mut more = Vec::new();
+                    self.live(now, &mut more);
+                    // Before the jobs that follow, so that the oldest shares go first.
+                    for output in more.into_iter().rev() {
+                        queue.push_front(output);
+                    }
+                }
+                Output::Authorized { user, verdict } => {
+                    if let Err(refusal) = &verdict {
+                        tracing::info!(pool = %self.endpoint, %user, %refusal, "shares go under the account's name");
+                    }
+                    self.names.answered(&user, verdict.is_ok());
+                    let names = self.names.counts();
+                    shared.status.send_modify(|status| status.names = names);
+                }
+                Output::VersionMask(_) | Output::Pong => {}
+                Output::Difficulty(difficulty) => {
+                    self.line.desk.set_difficulty(difficulty);
+                    shared.status.send_modify(|status| status.difficulty = Some(difficulty));
+                    if self.session.is_running() {
+                        let advice = self.line.demand.look(difficulty, now);
+                        if let Some(over) = advice.over {
+                            self.line.desk.set_over(over, now);
+                        }
+                        self.tell_over(now);
+                        if let Some(wish) = advice.suggest {
+                            queue.extend(self.session.step(Input::Suggest(wish)));
+                        }
+                    }
+                }
+                Output::Job(notify) => {
+                    tracing::debug!(job = %notify.job_id, clean = notify.clean, "job");
+                    if let Some((extranonce1, len)) = self.coming.take() {
+                        self.line.desk.extranonce(extranonce1, len);
+                        self.width(extranonce1.as_bytes().len(), len).await;
+                    }
+                    self.line.desk.job(notify, now);
+                    self.working(now).await;
+                }
+                Output::Verdict { ticket, verdict } => {
+                    let settled = self.line.desk.verdict(ticket, verdict, now);
+                    if let Some(took) = settled.as_ref().and_then(|settled| settled.took) {
+                        self.line.round_trip.record(took);
+                    }
+                    self.count(settled.as_slice(), now);
+                    if now.since(self.told) >= TELL || self.line.round_trip.count() < 16 {
+                        self.tell(now);
+                    }
+                }
+                // It was never sent: it goes with the next chance, or is lost with the hold.
+                Output::Lost { ticket, .. } => self.line.desk.unsent(ticket),
+                Output::Reconnect(reconnect) => self.moved(&reconnect, now),
+                Output::ShowMessage(text) => {
+                    tracing::info!(pool = %self.endpoint, %text, "the pool says");
+                    shared.status.send_modify(|status| status.notice = Some(text.as_str().into()));
+                }
+                Output::Protocol(wrong) => {
+                    tracing::warn!(pool = %self.endpoint, %wrong, "the pool said something unintelligible");
+                    shared.status.send_modify(|status| status.malformed += 1);
+                }
+                Output::Close(why) => return Err(Ended::Broken(why.to_string())),
+            }
+        }
+        Ok(())
+    }
+
+    /// The pool has given this connection its extranonce.
+    async fn opened(&mut self, extranonce1: Extranonce, len: usize, now: Mono) {
+        let took = now.since(self.began);
+        let lost = self.line.desk.opened(extranonce1, len);
+        self.count(&lost, now);
+        let resumed = self.line.desk.stands();
+        self.shared.status.send_modify(|status| {
+            status.subscribe = Some(took);
+            status.resumed += u64::from(resumed);
+        });
+        self.width(extranonce1.as_bytes().len(), len).await;
+    }
+
+    /// The worker is let in: what was held goes up first.
+    fn live(&mut self, now: Mono, more: &mut Vec<Output>) {
+        let names = &self.names;
+        let again = self.line.desk.live(|worker| names.user(worker), now);
+        if !again.is_empty() {
+            tracing::info!(pool = %self.endpoint, shares = again.len(), "the session goes on: shares are sent again");
+            let count = again.len() as u64;
+            self.shared.status.send_modify(|status| {
+                status.resubmitted += count;
+                status.held = 0;
+            });
+        }
+        for (ticket, submit) in again {
+            more.extend(self.session.step(Input::Submit { ticket, submit }));
+        }
+    }
+
+    /// To another operator's host only by our operator's word; the connection goes on then.
+    fn moved(&mut self, reconnect: &Reconnect, now: Mono) {
+        let here = self.endpoint;
+        let host = reconnect.host.as_deref().unwrap_or(here.host());
+        let port = reconnect.port.unwrap_or(here.port());
+        let at = Endpoint::new(host, port).ok().filter(|_| reconnect.stays_with(here.host()));
+        let Some(at) = at else {
+            let why = format!(
+                "the pool asks to go to {host}:{port}, which is not of {}: not followed; name it as the pool's url if that is right",
+                here.host()
+            );
+            tracing::warn!(pool = %here, %why, "a move is refused");
+            self.shared.status.send_modify(|status| {
+                status.moves_refused += 1;
+                status.last_error = Some(why.as_str().into());
+            });
+            return;
+        };
+        if self.leaving.is_none() {
+            let ended = Ended::Moved { at: at.with_tls(here.tls()), wait: reconnect.wait };
+            self.leaving = Some((now + FAREWELL, ended));
+        }
+    }
+
+    async fn width(&mut self, own: usize, len: usize) {
+        self.shared.status.send_modify(|status| status.extranonce = Some((own, len)));
+        self.overflow().await;
+        self.line.tell(Event::Width(len)).await;
+    }
+
+    async fn overflow(&mut self) {
+        for leased in self.line.desk.overflow() {
+            self.line.tell(Event::Overflow(leased)).await;
+        }
+    }
+
+    async fn working(&mut self, now: Mono) {
+        let line = self.line.number;
+        self.shared.status.send_modify(|status| {
+            status.jobs += 1;
+            status.last_job = Some(now);
+            status.set_line(line, PoolState::Working { since: now }, now);
+            // What was refused stays told.
+            if status.moves_refused == 0 {
+                status.last_error = None;
+            }
+        });
+        self.line.tell(Event::Working(now)).await;
+    }
+
+    fn count(&self, settled: &[Settled], now: Mono) {
+        if !settled.is_empty() {
+            self.shared.status.send_modify(|status| {
+                settled.iter().for_each(|settled| status.count(settled, now));
+            });
+        }
+    }
+
+    fn tell(&mut self, now: Mono) {
+        self.told = now;
+        let round_trip = self.line.round_trip.snapshot();
+        self.shared.status.send_modify(|status| status.round_trip = round_trip);
+    }
+
+    async fn write(&mut self, line: &[u8]) -> Result<(), Ended> {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.line(Direction::Up, line, self.shared.clock.mono());
+        }
+        let written = async {
+            self.wire.write_all(line).await?;
+            self.wire.flush().await
+        };
+        match timeout(WRITE, written).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(wrong)) => Err(Ended::Broken(format!("the connection broke: {wrong}"))),
+            Err(_) => {
+                Err(Ended::Broken(format!("the pool took no bytes for {} s", WRITE.as_secs())))
+            }
+        }
+    }
+}

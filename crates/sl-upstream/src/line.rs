@@ -1,0 +1,246 @@
+use std::{sync::Arc, time::Duration};
+
+use fastrand::Rng;
+use sl_telemetry::Histogram;
+use sl_units::Mono;
+use sl_work::{Leased, Pending};
+use thiserror::Error;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Endpoint, PoolState,
+    connection::Connection,
+    demand::Demand,
+    desk::{Desk, Filed, Settled},
+    dial::dial,
+    service::Shared,
+};
+
+/// How long a connection may take to stand.
+const CONNECT: Duration = Duration::from_secs(10);
+/// The first wait before another try, doubled each time, jittered.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+/// The longest wait.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// One connection with a pool after the other: what stays between them.
+#[derive(Debug)]
+pub(crate) struct Line {
+    /// Which of the pool's lines it is.
+    pub(crate) number: usize,
+    pub(crate) desk: Desk,
+    pub(crate) demand: Demand,
+    pub(crate) round_trip: Histogram,
+    /// By which the pool may resume.
+    pub(crate) session: Option<String>,
+    /// Whether the pool bears being asked for a sign of life.
+    pub(crate) may_ask: bool,
+    events: Option<mpsc::Sender<(usize, Event)>>,
+}
+
+/// What a line is told.
+#[derive(Debug)]
+pub(crate) enum Order {
+    Lease { leased: Leased, keep: bool },
+    Share(Pending),
+}
+
+pub(crate) type Orders = mpsc::Receiver<Order>;
+
+/// What a line tells.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// The pool leaves so many bytes to us.
+    Width(usize),
+    /// It gives work.
+    Working(Mono),
+    /// It gives none.
+    Idle(Arc<str>, Mono),
+    /// A lease that this line has no piece for.
+    Overflow(Leased),
+}
+
+/// Why a connection ended.
+#[derive(Debug, Error)]
+pub(crate) enum Ended {
+    #[error("the stop was asked for")]
+    Stopped,
+    #[error("{0}")]
+    Broken(String),
+    /// The pool asked to come back, perhaps elsewhere.
+    #[error("the pool asks to come back at {at} in {} s", .wait.as_secs())]
+    Moved { at: Endpoint, wait: Duration },
+}
+
+impl Line {
+    pub(crate) fn new(number: usize, desk: Desk, demand: Demand) -> Self {
+        let round_trip = Histogram::default();
+        Self { number, desk, demand, round_trip, session: None, may_ask: true, events: None }
+    }
+
+    /// Keeps the pool connected until told to stop.
+    ///
+    /// ```text
+    ///  connecting ──▶ connection ──▶ waiting ──┐
+    ///      ▲    └───── fails ──────────▲       │
+    ///      └──── the wait is over ─────┴───────┘   shares are held meanwhile, for a while
+    /// ```
+    pub(crate) async fn run(
+        &mut self,
+        shared: &Shared,
+        mut orders: Orders,
+        events: mpsc::Sender<(usize, Event)>,
+        stop: &CancellationToken,
+        mut rng: Rng,
+    ) {
+        self.events = Some(events);
+        let mut wait = FIRST_WAIT;
+        // Where the pool has sent us; only for the connection that follows.
+        let mut moved: Option<Endpoint> = None;
+        while !stop.is_cancelled() {
+            let jobs = shared.status.borrow().jobs;
+            let endpoint = moved.take().unwrap_or_else(|| shared.pool.endpoint.clone());
+            let ended = self.connect_and_serve(shared, &endpoint, &mut orders, stop).await;
+            let why = ended.to_string();
+            let least = match ended {
+                Ended::Stopped => break,
+                Ended::Broken(_) => Duration::ZERO,
+                Ended::Moved { at, wait } => {
+                    moved = Some(at);
+                    wait
+                }
+            };
+            // A pool that lets in and gives nothing is as far away as one that does not answer.
+            if shared.status.borrow().jobs > jobs {
+                wait = FIRST_WAIT;
+            }
+            tracing::warn!(pool = %endpoint, %why, "the pool is gone");
+            let pause = wait.mul_f64(0.5 + rng.f64()).max(least);
+            wait = (wait * 2).min(LONGEST_WAIT);
+            self.wait(shared, &mut orders, &why, pause, stop).await;
+        }
+        let now = shared.clock.mono();
+        self.desk.idle("stopped", now);
+        let lost = self.desk.lose("the program stopped before the pool's verdict");
+        count(shared, &lost, now);
+        self.events = None;
+    }
+
+    /// Waits before the next try; leases are still taken, and told why there is no work; shares of
+    /// the jobs before are held.
+    async fn wait(
+        &mut self,
+        shared: &Shared,
+        orders: &mut Orders,
+        why: &str,
+        pause: Duration,
+        stop: &CancellationToken,
+    ) {
+        let now = shared.clock.mono();
+        let settled = self.desk.cut(why, now);
+        count(shared, &settled, now);
+        let number = self.number;
+        shared.status.send_modify(|status| {
+            status.set_line(number, PoolState::Waiting { until: now + pause }, now);
+            status.last_error = Some(why.into());
+            status.held = self.desk.held();
+        });
+        self.tell(Event::Idle(why.into(), now)).await;
+        let until = now + pause;
+        loop {
+            let due = self.gives_up(shared).map_or(until, |hold| hold.min(until));
+            // Cancel-safe: a sleep, a token, a receive.
+            tokio::select! {
+                () = tokio::time::sleep_until(shared.clock.instant_of(due)) => {
+                    let now = shared.clock.mono();
+                    self.give_up(shared, now);
+                    if now >= until {
+                        return;
+                    }
+                }
+                () = stop.cancelled() => return,
+                Some(order) = orders.recv() => {
+                    let now = shared.clock.mono();
+                    match order {
+                        Order::Lease { leased, keep } => {
+                            self.desk.lease(leased, keep);
+                            self.desk.idle(why, now);
+                            for leased in self.desk.overflow() {
+                                self.tell(Event::Overflow(leased)).await;
+                            }
+                        }
+                        Order::Share(pending) => {
+                            match self.desk.file(pending, shared.login.main(), now) {
+                                Filed::Settled(settled) => count(shared, &[settled], now),
+                                _ => shared.status.send_modify(|status| status.held += 1),
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// When what is held is given up.
+    pub(crate) fn gives_up(&self, shared: &Shared) -> Option<Mono> {
+        self.desk.gives_up(shared.options.resume_within)
+    }
+
+    /// Gives up what is held, if the pool did not come back in time.
+    pub(crate) fn give_up(&mut self, shared: &Shared, now: Mono) {
+        if self.gives_up(shared).is_none_or(|until| until > now) {
+            return;
+        }
+        let within = shared.options.resume_within.as_secs_f64();
+        let lost = self.desk.lose(&format!(
+            "the connection broke before the pool's verdict, and the pool did not resume its session within {within} s"
+        ));
+        count(shared, &lost, now);
+        shared.status.send_modify(|status| status.held = 0);
+    }
+
+    async fn connect_and_serve(
+        &mut self,
+        shared: &Shared,
+        endpoint: &Endpoint,
+        orders: &mut Orders,
+        stop: &CancellationToken,
+    ) -> Ended {
+        let now = shared.clock.mono();
+        let number = self.number;
+        shared.status.send_modify(|status| {
+            status.set_line(number, PoolState::Connecting { since: now }, now)
+        });
+        let dialled = tokio::select! {
+            () = stop.cancelled() => return Ended::Stopped,
+            dialled = dial(endpoint, &shared.connector, CONNECT, &shared.clock) => match dialled {
+                Ok(dialled) => dialled,
+                Err(wrong) => return Ended::Broken(wrong.to_string()),
+            },
+        };
+        let (connect, tls) = (dialled.connect, dialled.tls);
+        shared.status.send_modify(|status| {
+            status.connections += 1;
+            status.connect = Some(connect);
+            status.tls = tls;
+        });
+        self.give_up(shared, shared.clock.mono());
+        Connection::new(shared, endpoint, stop, dialled, self, orders).serve().await
+    }
+
+    pub(crate) async fn tell(&self, event: Event) {
+        if let Some(events) = &self.events {
+            // The router outlives its lines; when it is gone, so is whoever would hear.
+            let _ = events.send((self.number, event)).await;
+        }
+    }
+}
+
+fn count(shared: &Shared, settled: &[Settled], now: Mono) {
+    if !settled.is_empty() {
+        shared.status.send_modify(|status| {
+            settled.iter().for_each(|settled| status.count(settled, now));
+        });
+    }
+}

@@ -14,8 +14,16 @@ const FORBIDDEN: &[(&str, &str, &str)] = &[
 ];
 
 /// Crates of pure code: nothing in them opens a socket, reads a clock or touches a disk.
-const PURE: &[&str] =
-    &["sl-units", "sl-chain", "sl-catalog", "sl-work", "sl-stratum", "sl-sv2", "sl-device"];
+const PURE: &[&str] = &[
+    "sl-units",
+    "sl-chain",
+    "sl-catalog",
+    "sl-guard",
+    "sl-work",
+    "sl-stratum",
+    "sl-sv2",
+    "sl-device",
+];
 
 /// What pure crates may name of tokio.
 const TOKIO: &[&str] = &["sync", "select!", "join!", "pin!"];

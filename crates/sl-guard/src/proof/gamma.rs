@@ -27,9 +27,9 @@ pub(super) fn quantile(shape: f64, p: f64) -> f64 {
     for _ in 0..200 {
         let error = cumulative(shape, x) - p;
         if error > 0.0 {
-            high = x
+            high = x;
         } else {
-            low = x
+            low = x;
         }
         let density = ((shape - 1.0) * x.ln() - x - ln_gamma(shape)).exp();
         let newton = x - error / density;

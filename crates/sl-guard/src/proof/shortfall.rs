@@ -324,10 +324,10 @@ impl ShortfallTest {
 
     fn claimed(&mut self, rules: &ShortfallRules, claim: Option<HashRate>, now: Mono) {
         let claim = claim.filter(|rate| rate.hs() > 0.0);
-        if let (Some((old, _)), Some(new)) = (self.claim, claim) {
-            if (new.hs() / old.hs() - 1.0).abs() > SMALL_CHANGE {
-                self.settle(rules.settle, now);
-            }
+        if let (Some((old, _)), Some(new)) = (self.claim, claim)
+            && (new.hs() / old.hs() - 1.0).abs() > SMALL_CHANGE
+        {
+            self.settle(rules.settle, now);
         }
         self.claim = claim.map(|rate| (rate, now));
     }

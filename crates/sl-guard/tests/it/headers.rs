@@ -100,7 +100,7 @@ fn crc32c(bytes: &[u8]) -> u32 {
         .map(|at| {
             let mut value = at;
             for _ in 0..8 {
-                value = if value % 2 == 1 { value / 2 ^ 0x82f6_3b78 } else { value / 2 };
+                value = if value % 2 == 1 { (value / 2) ^ 0x82f6_3b78 } else { value / 2 };
             }
             value
         })

@@ -83,6 +83,12 @@ single! {
     Sse2One = "sse2-one", crate::x86::Sse2, cost: 620, feature: "sse2"
 }
 
+#[cfg(target_arch = "x86_64")]
+single! {
+    /// Three steps where SSE2 takes four: a rotation is one instruction.
+    Avx512One = "avx512-one", crate::x86::Avx512Narrow, cost: 480, feature: "avx512vl"
+}
+
 #[cfg(target_arch = "aarch64")]
 single! {
     /// Any aarch64 of today.

@@ -11,7 +11,7 @@ use crate::{neon::Neon, rows::Rows, single::NeonOne};
 #[cfg(target_arch = "x86_64")]
 use crate::{
     rows::Rows,
-    single::Sse2One,
+    single::{Avx512One, Sse2One},
     x86::{Avx2, Avx512, Avx512Vl, Sse2},
 };
 use sl_pow::EngineRow;
@@ -101,13 +101,13 @@ kernel! {
 
 #[cfg(target_arch = "x86_64")]
 kernel! {
-    /// A candidate: no shuffles in the rounds, but half of the words live in memory.
+    /// No shuffles in the rounds, but half of the words live in memory.
     Sse2Soa = "sse2-soa", Sse2, Soa, cost: 1440, detect: Sse2::detect(), feature: "sse2"
 }
 
 #[cfg(target_arch = "x86_64")]
 kernel! {
-    /// A candidate, as the one before.
+    /// As the one before: faster than rows on Sapphire Rapids, slower on Zen 3.
     Avx2Soa = "avx2-soa", Avx2, Soa, cost: 1450, detect: Avx2::detect(), feature: "avx2"
 }
 
@@ -130,12 +130,15 @@ kernel! {
     NeonSoa = "neon-soa", Neon, Soa, cost: 1300, detect: Neon::detect(), feature: "neon"
 }
 
-/// The engines of this build for an algorithm.
+/// The engines of this build for an algorithm: 128 and 256 bits in both layouts, since
+/// which one is faster differs from processor to processor and is measured there.
 pub(crate) fn rows<A: engine::Rows>(algorithm: &A) -> Vec<A::Row> {
     vec![
         algorithm.row::<Portable>(),
         #[cfg(target_arch = "x86_64")]
         algorithm.row::<Sse2One>(),
+        #[cfg(target_arch = "x86_64")]
+        algorithm.row::<Avx512One>(),
         #[cfg(target_arch = "aarch64")]
         algorithm.row::<NeonOne>(),
         #[cfg(target_arch = "aarch64")]
@@ -143,7 +146,11 @@ pub(crate) fn rows<A: engine::Rows>(algorithm: &A) -> Vec<A::Row> {
         #[cfg(target_arch = "x86_64")]
         algorithm.row::<Sse2Rows>(),
         #[cfg(target_arch = "x86_64")]
+        algorithm.row::<Sse2Soa>(),
+        #[cfg(target_arch = "x86_64")]
         algorithm.row::<Avx2Rows>(),
+        #[cfg(target_arch = "x86_64")]
+        algorithm.row::<Avx2Soa>(),
         #[cfg(target_arch = "x86_64")]
         algorithm.row::<Avx512VlSoa>(),
         #[cfg(target_arch = "x86_64")]
@@ -151,15 +158,11 @@ pub(crate) fn rows<A: engine::Rows>(algorithm: &A) -> Vec<A::Row> {
     ]
 }
 
-/// The other layout for each instruction set.
+/// Layouts that no machine has preferred yet.
 pub(crate) fn candidate_rows<A: engine::Rows>(algorithm: &A) -> Vec<A::Row> {
     vec![
         #[cfg(target_arch = "aarch64")]
         algorithm.row::<NeonSoa>(),
-        #[cfg(target_arch = "x86_64")]
-        algorithm.row::<Sse2Soa>(),
-        #[cfg(target_arch = "x86_64")]
-        algorithm.row::<Avx2Soa>(),
         #[cfg(target_arch = "x86_64")]
         algorithm.row::<Avx512Rows>(),
     ]

@@ -29,6 +29,10 @@ pub(crate) trait Lanes: Copy {
     /// Lanes: 1 to [`MOST_LANES`].
     const WIDTH: usize;
 
+    /// Registers of this width. Where there are 32, the four quarter rounds that are independent
+    /// of each other go step by step together; where there are 16, one after the other.
+    const REGISTERS: usize = 16;
+
     /// The same word in each lane.
     fn splat(cpu: Self::Cpu, word: u32) -> Self;
     /// The first `WIDTH` words.
@@ -59,6 +63,34 @@ pub(crate) trait Lanes: Copy {
     /// The first `WIDTH` pointers, moved by `at` words, point to four writable words that nobody
     /// else refers to, aligned to 16 bytes.
     unsafe fn store_words(words: [Self; 4], lanes: &[*mut u32; MOST_LANES], at: usize);
+
+    /// Sixteen neighbouring words of each lane, half of a lookup.
+    ///
+    /// # Safety
+    /// The first `WIDTH` pointers, moved by `at` words, point to a readable line of 16 words,
+    /// aligned to 64 bytes.
+    #[inline(always)]
+    unsafe fn load_line(cpu: Self::Cpu, lanes: &[*mut u32; MOST_LANES], at: usize) -> [Self; 16] {
+        let mut words = [Self::splat(cpu, 0); 16];
+        for (four, part) in words.as_chunks_mut::<4>().0.iter_mut().zip((at..).step_by(4)) {
+            // SAFETY: four words of the line that the caller promises.
+            *four = unsafe { Self::load_words(cpu, lanes, part) };
+        }
+        words
+    }
+
+    /// Writes what [`load_line`](Self::load_line) reads.
+    ///
+    /// # Safety
+    /// The first `WIDTH` pointers, moved by `at` words, point to a writable line of 16 words that
+    /// nobody else refers to, aligned to 64 bytes.
+    #[inline(always)]
+    unsafe fn store_line(words: &[Self; 16], lanes: &[*mut u32; MOST_LANES], at: usize) {
+        for (four, part) in words.as_chunks::<4>().0.iter().zip((at..).step_by(4)) {
+            // SAFETY: four words of the line that the caller promises.
+            unsafe { Self::store_words(*four, lanes, part) };
+        }
+    }
 
     /// Hints that the line at this address will be read soon; any address is allowed.
     fn prefetch(_cpu: Self::Cpu, _address: *const u32) {}

@@ -34,6 +34,27 @@ const fn inverse(words: [usize; 16]) -> [usize; 16] {
     places
 }
 
+/// Four quarter rounds that do not touch each other, in the order that suits the registers: all of
+/// them step by step, so that none waits for its own results, or, where that would need more
+/// registers than there are, one after the other.
+macro_rules! in_order {
+    ($step:ident::<$lanes:ty>($y:expr), $($quarter:expr),*) => {
+        if <$lanes>::REGISTERS >= 32 {
+            $($step::<$lanes, 0>($y, $quarter);)*
+            $($step::<$lanes, 1>($y, $quarter);)*
+            $($step::<$lanes, 2>($y, $quarter);)*
+            $($step::<$lanes, 3>($y, $quarter);)*
+        } else {
+            $(
+                $step::<$lanes, 0>($y, $quarter);
+                $step::<$lanes, 1>($y, $quarter);
+                $step::<$lanes, 2>($y, $quarter);
+                $step::<$lanes, 3>($y, $quarter);
+            )*
+        }
+    };
+}
+
 /// Salsa20: a vector holds a diagonal.
 pub(crate) struct Salsa;
 
@@ -42,14 +63,8 @@ impl Mix for Salsa {
 
     #[inline(always)]
     fn words<L: Lanes>(y: &mut [L; 16]) {
-        salsa_quarter(y, 0, 4, 8, 12);
-        salsa_quarter(y, 5, 9, 13, 1);
-        salsa_quarter(y, 10, 14, 2, 6);
-        salsa_quarter(y, 15, 3, 7, 11);
-        salsa_quarter(y, 0, 1, 2, 3);
-        salsa_quarter(y, 5, 6, 7, 4);
-        salsa_quarter(y, 10, 11, 8, 9);
-        salsa_quarter(y, 15, 12, 13, 14);
+        in_order!(salsa::<L>(y), [0, 4, 8, 12], [5, 9, 13, 1], [10, 14, 2, 6], [15, 3, 7, 11]);
+        in_order!(salsa::<L>(y), [0, 1, 2, 3], [5, 6, 7, 4], [10, 11, 8, 9], [15, 12, 13, 14]);
     }
 
     #[inline(always)]
@@ -70,12 +85,15 @@ fn salsa_step<L: Lanes, const LEFT: u32, const RIGHT: u32>(
     y[to] = y[to].xor(y[a].add(y[b]).rotl::<LEFT, RIGHT>());
 }
 
+/// Step `STEP` of four of the quarter round on the words `[a, b, c, d]`.
 #[inline(always)]
-fn salsa_quarter<L: Lanes>(y: &mut [L; 16], a: usize, b: usize, c: usize, d: usize) {
-    salsa_step::<L, 7, 25>(y, b, a, d);
-    salsa_step::<L, 9, 23>(y, c, b, a);
-    salsa_step::<L, 13, 19>(y, d, c, b);
-    salsa_step::<L, 18, 14>(y, a, d, c);
+fn salsa<L: Lanes, const STEP: usize>(y: &mut [L; 16], [a, b, c, d]: [usize; 4]) {
+    match STEP {
+        0 => salsa_step::<L, 7, 25>(y, b, a, d),
+        1 => salsa_step::<L, 9, 23>(y, c, b, a),
+        2 => salsa_step::<L, 13, 19>(y, d, c, b),
+        _ => salsa_step::<L, 18, 14>(y, a, d, c),
+    }
 }
 
 /// Four quarter rounds at once, then the turn from columns to rows; twice it is a double round,
@@ -106,14 +124,8 @@ impl Mix for ChaCha {
 
     #[inline(always)]
     fn words<L: Lanes>(y: &mut [L; 16]) {
-        chacha_quarter(y, 0, 4, 8, 12);
-        chacha_quarter(y, 1, 5, 9, 13);
-        chacha_quarter(y, 2, 6, 10, 14);
-        chacha_quarter(y, 3, 7, 11, 15);
-        chacha_quarter(y, 0, 5, 10, 15);
-        chacha_quarter(y, 1, 6, 11, 12);
-        chacha_quarter(y, 2, 7, 8, 13);
-        chacha_quarter(y, 3, 4, 9, 14);
+        in_order!(chacha::<L>(y), [0, 4, 8, 12], [1, 5, 9, 13], [2, 6, 10, 14], [3, 7, 11, 15]);
+        in_order!(chacha::<L>(y), [0, 5, 10, 15], [1, 6, 11, 12], [2, 7, 8, 13], [3, 4, 9, 14]);
     }
 
     #[inline(always)]
@@ -143,12 +155,15 @@ fn chacha_step<L: Lanes, const LEFT: u32, const RIGHT: u32>(
     y[to] = y[to].xor(y[sum]).rotl::<LEFT, RIGHT>();
 }
 
+/// Step `STEP` of four of the quarter round on the words `[a, b, c, d]`.
 #[inline(always)]
-fn chacha_quarter<L: Lanes>(y: &mut [L; 16], a: usize, b: usize, c: usize, d: usize) {
-    chacha_step::<L, 16, 16>(y, a, b, d);
-    chacha_step::<L, 12, 20>(y, c, d, b);
-    chacha_step::<L, 8, 24>(y, a, b, d);
-    chacha_step::<L, 7, 25>(y, c, d, b);
+fn chacha<L: Lanes, const STEP: usize>(y: &mut [L; 16], [a, b, c, d]: [usize; 4]) {
+    match STEP {
+        0 => chacha_step::<L, 16, 16>(y, a, b, d),
+        1 => chacha_step::<L, 12, 20>(y, c, d, b),
+        2 => chacha_step::<L, 8, 24>(y, a, b, d),
+        _ => chacha_step::<L, 7, 25>(y, c, d, b),
+    }
 }
 
 /// Four quarter rounds at once, on the columns of the matrix as it is turned.

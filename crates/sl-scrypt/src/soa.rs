@@ -4,12 +4,19 @@
 //! Memory is `V[i][lane][32 words]`: a lookup of one lane is two whole cache lines, at the price
 //! of a transposition on each write and each read. (Side by side in memory by lane would need
 //! gathers; each lane's 128 KiB in one piece would put all lanes into the same cache sets.)
+//!
+//! A row does not hold the block's halves A and B, but A ^ B and B: that sum is what the first mix
+//! of a step starts from, so it waits for one line of each lane only, and the other line is read in
+//! its shade. The writes stand behind the first double round of each mix for the same reason.
 
 use crate::{
     engine::Layout,
     lanes::{Lanes, Line, MOST_LANES},
     mix::Mix,
 };
+
+/// Words of a lane's row: two lines.
+const ROW: usize = 32;
 
 /// One group of `WIDTH` hashes.
 pub(crate) struct Soa;
@@ -21,65 +28,78 @@ impl<L: Lanes> Layout<L> for Soa {
     fn romix<M: Mix>(cpu: L::Cpu, n: usize, v: &mut [Line], x: &mut [L; 32]) {
         assert!(n.is_power_of_two(), "lookups take the low bits");
         assert_eq!(v.len(), n * L::WIDTH * 2, "two lines for each lane and step");
+        let (a, b) = x.split_at_mut(16);
+        let (Some(a), Some(b)) = (a.first_chunk_mut::<16>(), b.first_chunk_mut::<16>()) else {
+            return;
+        };
         let base = v.as_mut_ptr().cast::<u32>();
         let mut lanes = [base; MOST_LANES];
         for i in 0..n {
             for (lane, place) in lanes.iter_mut().enumerate().take(L::WIDTH) {
                 // SAFETY: i < n and lane < WIDTH, so this is inside of v.
-                *place = unsafe { base.add((i * L::WIDTH + lane) * 32) };
+                *place = unsafe { base.add((i * L::WIDTH + lane) * ROW) };
             }
-            for at in (0..32).step_by(4) {
-                let words = [x[at], x[at + 1], x[at + 2], x[at + 3]];
-                // SAFETY: each place has 32 words of v, which is borrowed alone and aligned to
-                // 64 bytes; at + 4 ≤ 32.
-                unsafe { L::store_words(words, &lanes, at) };
-            }
-            block_mix::<M, L>(x);
+            xor(a, b);
+            let sum = *a;
+            let y = begin::<M, L>(a);
+            // SAFETY: each place has two lines of v, which is borrowed alone and aligned to 64
+            // bytes.
+            unsafe { L::store_line(b, &lanes, 16) };
+            finish::<M, L>(a, y);
+            xor(b, a);
+            let y = begin::<M, L>(b);
+            // SAFETY: as above.
+            unsafe { L::store_line(&sum, &lanes, 0) };
+            finish::<M, L>(b, y);
         }
         let mut wanted = Line::ZERO;
         for _ in 0..n {
-            x[16].store(&mut wanted);
+            b[0].store(&mut wanted);
             for (lane, place) in lanes.iter_mut().enumerate().take(L::WIDTH) {
                 let j = wanted.0[lane] as usize & (n - 1);
                 // SAFETY: j < n and lane < WIDTH, so this is inside of v.
-                *place = unsafe { base.add((j * L::WIDTH + lane) * 32) };
+                *place = unsafe { base.add((j * L::WIDTH + lane) * ROW) };
                 L::prefetch(cpu, *place);
                 L::prefetch(cpu, place.wrapping_add(16));
             }
-            for at in (0..32).step_by(4) {
-                // SAFETY: as above; v has been written by the first loop.
-                let words = unsafe { L::load_words(cpu, &lanes, at) };
-                for m in 0..4 {
-                    x[at + m] = x[at + m].xor(words[m]);
-                }
-            }
-            block_mix::<M, L>(x);
+            // SAFETY: as above; v has been written by the first loop.
+            let sum = unsafe { L::load_line(cpu, &lanes, 0) };
+            xor(a, b);
+            xor(a, &sum);
+            // SAFETY: as above.
+            xor(b, &unsafe { L::load_line(cpu, &lanes, 16) });
+            let y = begin::<M, L>(a);
+            finish::<M, L>(a, y);
+            xor(b, a);
+            let y = begin::<M, L>(b);
+            finish::<M, L>(b, y);
         }
     }
 }
 
-/// scryptBlockMix for r = 1: two mixes, each fed with the other's answer.
 #[inline(always)]
-fn block_mix<M: Mix, L: Lanes>(x: &mut [L; 32]) {
-    let (front, back) = x.split_at_mut(16);
-    let (Some(front), Some(back)) = (front.first_chunk_mut(), back.first_chunk_mut()) else {
-        return;
-    };
-    xor_mix::<M, L>(front, back);
-    xor_mix::<M, L>(back, front);
+fn xor<L: Lanes>(x: &mut [L; 16], other: &[L; 16]) {
+    for (x, other) in x.iter_mut().zip(other) {
+        *x = x.xor(*other);
+    }
 }
 
-/// `x = mix(x ^ other)`.
+/// The first double round of the mix of `x`. What stands behind it fills the ports that the
+/// chain of the rounds leaves free.
 #[inline(always)]
-fn xor_mix<M: Mix, L: Lanes>(x: &mut [L; 16], other: &[L; 16]) {
-    for i in 0..16 {
-        x[i] = x[i].xor(other[i]);
-    }
+fn begin<M: Mix, L: Lanes>(x: &[L; 16]) -> [L; 16] {
     let mut y = *x;
-    for _ in 0..4 {
+    M::words(&mut y);
+    y
+}
+
+/// The other three, and `x = mix(x)`.
+#[inline(always)]
+fn finish<M: Mix, L: Lanes>(x: &mut [L; 16], mut y: [L; 16]) {
+    for _ in 1..4 {
         M::words(&mut y);
     }
-    for i in 0..16 {
-        x[i] = x[i].add(y[i]);
+    for (x, y) in x.iter_mut().zip(y) {
+        *x = x.add(y);
     }
 }

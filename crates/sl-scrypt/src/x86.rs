@@ -237,6 +237,19 @@ lanes! {
 }
 
 lanes! {
+    /// 128 bits with a rotation in one instruction, for one hash alone, which waits for each of
+    /// its own results.
+    Avx512Narrow(__m128i), proof Avx512NarrowCpu = "avx512vl", width 4,
+    splat _mm_set1_epi32, load _mm_load_si128, store _mm_store_si128, add _mm_add_epi32,
+    xor _mm_xor_si128, and _mm_and_si128, shr _mm_srl_epi32, low _mm_unpacklo_epi32,
+    high _mm_unpackhi_epi32, low_pair _mm_unpacklo_epi64, high_pair _mm_unpackhi_epi64,
+    shuffle _mm_shuffle_epi32,
+    rotl |value| _mm_rolv_epi32(value, _mm_set1_epi32(LEFT.cast_signed())),
+    gather |from| from(0),
+    scatter |vector, to| to(0, vector)
+}
+
+lanes! {
     /// 256 bits.
     Avx2(__m256i), proof Avx2Cpu = "avx2", width 8,
     splat _mm256_set1_epi32, load _mm256_load_si256, store _mm256_store_si256,
@@ -303,20 +316,25 @@ lanes! {
             at: usize,
         ) -> [Self; 16] {
             // SAFETY: the caller promises the line of each lane.
-            let [low, high] = unsafe {
+            let [front, back] = unsafe {
                 [Self::load_half_line(lanes, at), Self::load_half_line(lanes, at + 8)]
             };
-            std::array::from_fn(|i| if i < 8 { low[i] } else { high[i - 8] })
+            let [[a, b, c, d, e, f, g, h], [i, j, k, l, m, n, o, p]] = [front, back];
+            [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
         }
 
         #[inline(always)]
         unsafe fn store_line(words: &[Self; 16], lanes: &[*mut u32; MOST_LANES], at: usize) {
             // Vector q of a part holds four words of the lanes q, q + 4, q + 8, q + 12; of the
             // four parts together these make four whole lines.
-            let parts: [[Self; 4]; 4] =
-                std::array::from_fn(|p| Self::transpose(std::array::from_fn(|m| words[4 * p + m])));
+            let [a, b, c, d] = [
+                Self::transpose([words[0], words[1], words[2], words[3]]),
+                Self::transpose([words[4], words[5], words[6], words[7]]),
+                Self::transpose([words[8], words[9], words[10], words[11]]),
+                Self::transpose([words[12], words[13], words[14], words[15]]),
+            ];
             for q in 0..4 {
-                let lines = Self::transpose_blocks(std::array::from_fn(|p| parts[p][q]));
+                let lines = Self::transpose_blocks([a[q], b[q], c[q], d[q]]);
                 for (block, line) in lines.into_iter().enumerate() {
                     // SAFETY: the caller promises the line of each lane.
                     unsafe { _mm512_store_si512(lanes[q + 4 * block].add(at).cast(), line.0) };
@@ -337,23 +355,39 @@ impl Avx512 {
     #[inline(always)]
     unsafe fn load_half_line(lanes: &[*mut u32; MOST_LANES], at: usize) -> [Self; 8] {
         // SAFETY: the caller promises the words and the instructions.
-        let pair = |low: usize, high: usize| unsafe {
-            let from = |lane: usize| _mm256_load_si256(lanes[lane].add(at).cast());
-            _mm512_inserti64x4::<1>(_mm512_castsi256_si512(from(low)), from(high))
+        let [[a, e], [b, f], [c, g], [d, h]] = unsafe {
+            [
+                Self::load_eight(lanes, 0, at),
+                Self::load_eight(lanes, 1, at),
+                Self::load_eight(lanes, 2, at),
+                Self::load_eight(lanes, 3, at),
+            ]
         };
-        let both: [[Self; 2]; 4] = std::array::from_fn(|q| {
-            let (a, b) = (pair(q, q + 4), pair(q + 8, q + 12));
-            // SAFETY: the caller promises the instructions.
-            unsafe {
-                [
-                    Self(_mm512_shuffle_i32x4::<0b10_00_10_00>(a, b)),
-                    Self(_mm512_shuffle_i32x4::<0b11_01_11_01>(a, b)),
-                ]
-            }
-        });
-        let front = Self::transpose(std::array::from_fn(|q| both[q][0]));
-        let back = Self::transpose(std::array::from_fn(|q| both[q][1]));
-        std::array::from_fn(|i| if i < 4 { front[i] } else { back[i - 4] })
+        let [[a, b, c, d], [e, f, g, h]] =
+            [Self::transpose([a, b, c, d]), Self::transpose([e, f, g, h])];
+        [a, b, c, d, e, f, g, h]
+    }
+
+    /// The first four and the last four of eight words, each of the lanes `first`, `first + 4`,
+    /// `first + 8`, `first + 12`.
+    ///
+    /// # Safety
+    /// As above.
+    #[inline(always)]
+    unsafe fn load_eight(lanes: &[*mut u32; MOST_LANES], first: usize, at: usize) -> [Self; 2] {
+        // SAFETY: as above.
+        unsafe {
+            let a = _mm256_load_si256(lanes[first].add(at).cast());
+            let b = _mm256_load_si256(lanes[first + 4].add(at).cast());
+            let c = _mm256_load_si256(lanes[first + 8].add(at).cast());
+            let d = _mm256_load_si256(lanes[first + 12].add(at).cast());
+            let ab = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(a), b);
+            let cd = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(c), d);
+            [
+                Self(_mm512_shuffle_i32x4::<0b10_00_10_00>(ab, cd)),
+                Self(_mm512_shuffle_i32x4::<0b11_01_11_01>(ab, cd)),
+            ]
+        }
     }
 
     /// Four vectors, seen as 4 × 4 blocks of 128 bits, with rows and columns exchanged.
@@ -403,7 +437,6 @@ lanes! {
     also { const REGISTERS: usize = 32; }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -412,6 +445,11 @@ mod tests {
     #[test]
     fn lanes_of_sse2_are_words() {
         check::<Sse2>(Sse2::detect());
+    }
+
+    #[test]
+    fn lanes_of_narrow_avx512_are_words() {
+        check::<Avx512Narrow>(Avx512Narrow::detect());
     }
 
     #[test]

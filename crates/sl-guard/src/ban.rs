@@ -72,8 +72,9 @@ impl Offence {
     pub const fn points(self) -> f64 {
         match self {
             Self::LowDifficulty | Self::Duplicate => 1.0,
-            Self::BadShare => 2.0,
-            Self::Malformed | Self::Unauthorized => 5.0,
+            // Little, because a whole farm that comes back at once may be slow behind one address.
+            Self::BadShare | Self::Unauthorized => 2.0,
+            Self::Malformed => 5.0,
             Self::Oversized | Self::Flood | Self::Stalled | Self::WrongCredentials => 10.0,
             Self::MostlyInvalid => f64::INFINITY,
         }
@@ -275,6 +276,16 @@ impl Bans {
         }
     }
 
+    /// So many valid shares came from a peer: each takes a point off its score, never below zero.
+    pub fn credit(&mut self, address: IpAddr, valid: u32, now: Mono) {
+        let half_life = self.rules.half_life;
+        let peer = Network::peer(address);
+        if let Some(held) = self.scores.get_mut(&peer) {
+            let points = (held.now(half_life, now) - f64::from(valid)).max(0.0);
+            *held = Score { points, at: now };
+        }
+    }
+
     /// Bans for as long as the ladder says.
     fn climb(&mut self, network: Network, why: BanWhy, now: Mono) -> Option<Ban> {
         let before = self.bans.get(&network).map_or(0, |ban| {
@@ -459,6 +470,8 @@ mod tests {
         }
         assert!((bans.score(address(A), at(300)) - 25.0).abs() < 1e-9);
         assert_eq!(bans.offence(address(A), Offence::Duplicate, 7, at(300)), Judged::Scored(19.0));
+        bans.credit(address(A), 15, at(300));
+        assert_eq!(bans.score(address(A), at(300)), 4.0);
         // A farm behind one address: one share in a hundred is bad, for days.
         for minute in 0..10_000 {
             let judged = bans.offence(address(A), Offence::LowDifficulty, 99, at(300 + minute));

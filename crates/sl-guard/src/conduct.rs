@@ -118,7 +118,7 @@ pub enum ShareOutcome {
     Invalid,
 }
 
-/// The conduct of one connection, in under 150 bytes.
+/// The conduct of one connection, in 160 bytes.
 ///
 /// ```text
 ///   new ─▶ before ── authorized ──▶ after
@@ -267,7 +267,14 @@ impl Conduct {
                 return self.close(CloseWhy::TooSlow);
             }
         }
-        if wait.is_zero() { Step::Ok } else { Step::Delay(wait) }
+        if wait.is_zero() {
+            return Step::Ok;
+        }
+        if let Some((since, _)) = &mut self.line {
+            // While nothing is read, the rest of the line cannot come.
+            *since = (*since).max(now + wait);
+        }
+        Step::Delay(wait)
     }
 
     fn close(&mut self, why: CloseWhy) -> Step {
@@ -323,7 +330,7 @@ mod tests {
 
     #[test]
     fn it_is_small() {
-        assert!(size_of::<Conduct>() <= 184, "{}", size_of::<Conduct>());
+        assert!(size_of::<Conduct>() <= 160, "{}", size_of::<Conduct>());
     }
 
     #[test]
@@ -394,6 +401,24 @@ mod tests {
         assert_eq!(steps, [Step::Ok, Step::Ok, Step::Delay(Duration::from_millis(50))]);
         let delay = flood.on_bytes(&limits, 1200, at(0.0));
         assert_eq!(delay, Step::Delay(Duration::from_millis(200)));
+    }
+
+    #[test]
+    fn time_in_which_nothing_is_read_is_not_the_peers() {
+        let mut eager = machine();
+        let limits = ConductLimits { shares: Rate::every(Duration::from_secs(1), 20), ..limits() };
+        for _ in 0..20 {
+            assert_eq!(eager.on_share(&limits, at(0.0)), Step::Ok);
+        }
+        assert_eq!(eager.on_rest(&limits, 5, at(0.0)), Step::Ok);
+        let mut delay = Step::Ok;
+        for _ in 0..15 {
+            delay = eager.on_share(&limits, at(0.0));
+        }
+        assert_eq!(delay, Step::Delay(Duration::from_secs(15)));
+        assert_eq!(eager.on_bytes(&limits, 40, at(15.0)), Step::Ok);
+        assert_eq!(eager.deadline(&limits), Some(at(15.0 + 45.0 / 16.0)));
+        assert_eq!(eager.on_time(&limits, at(18.0)), Step::Close(CloseWhy::TooSlow));
     }
 
     #[test]

@@ -84,6 +84,12 @@ impl Guard {
         judged
     }
 
+    /// So many valid shares came from a peer since it was last reported, with no offence between:
+    /// they are set off against its score.
+    pub fn credit(&mut self, address: IpAddr, valid: u32, now: Mono) {
+        self.bans.credit(address, valid, now);
+    }
+
     /// The ban that keeps this address out now.
     #[must_use]
     pub fn banned(&self, address: IpAddr, now: Mono) -> Option<Ban> {

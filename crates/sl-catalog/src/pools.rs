@@ -274,7 +274,10 @@ mod tests {
         };
         let nearest = hosts(None, false);
         assert_eq!(nearest.len(), 4);
-        assert_eq!((nearest[0], nearest[3]), (("ltc.f2pool.com", 3335), ("ltc-asia.f2pool.com", 3335)));
+        assert_eq!(
+            (nearest[0], nearest[3]),
+            (("ltc.f2pool.com", 3335), ("ltc-asia.f2pool.com", 3335))
+        );
         assert_eq!(hosts(Some(Region::Global), false).len(), 3, "three ports of one host");
         assert_eq!(hosts(None, true), [("ltcssl.f2pool.com", 5201)]);
         assert!(hosts(Some(Region::Asia), true).is_empty());

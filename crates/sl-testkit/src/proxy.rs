@@ -293,7 +293,8 @@ mod tests {
                     let mut lines = BufReader::new(read).lines();
                     while let Ok(Some(line)) = lines.next_line().await {
                         let id = serde_json::from_str::<Value>(&line).map(|it| it["id"].clone());
-                        let answer = format!("{{\"id\":{},\"result\":true}}\n", id.unwrap_or_default());
+                        let answer =
+                            format!("{{\"id\":{},\"result\":true}}\n", id.unwrap_or_default());
                         if write.write_all(answer.as_bytes()).await.is_err() {
                             return;
                         }

@@ -82,7 +82,11 @@ impl Scripted {
                 bits: Bits::from_u32(0x1e0f_fff0),
                 ntime: NtimeRange { earliest: 100, start: 150, latest: 200 },
             },
-            coinbase: CoinbaseTemplate { prefix: coinbase_head(), free: 0, suffix: COINBASE_TAIL.to_vec().into() },
+            coinbase: CoinbaseTemplate {
+                prefix: coinbase_head(),
+                free: 0,
+                suffix: COINBASE_TAIL.to_vec().into(),
+            },
             branch: vec![Hash256::ZERO],
             wanted: Target::from(difficulty),
             goals: Vec::new(),
@@ -122,7 +126,11 @@ impl Scripted {
 
     /// Takes every share that has come, with this outcome; how many.
     pub fn judge_all(&mut self, outcome: &Outcome) -> usize {
-        use std::{future::Future, pin::pin, task::{Context, Poll, Waker}};
+        use std::{
+            future::Future,
+            pin::pin,
+            task::{Context, Poll, Waker},
+        };
         let mut count = 0;
         loop {
             let next = pin!(self.end.intake.next()).poll(&mut Context::from_waker(Waker::noop()));
@@ -170,8 +178,7 @@ const COINBASE_TAIL: [u8; 18] = [255, 255, 255, 255, 1, 0, 0, 0, 0, 0, 0, 0, 0, 
 #[must_use]
 pub fn share(job: &Arc<Job>, nonce: u32) -> Proven {
     let free = vec![0; job.coinbase.free];
-    let claim =
-        Claim::new(job.clone(), free, job.header.version, job.header.ntime.start, nonce);
+    let claim = Claim::new(job.clone(), free, job.header.version, job.header.ntime.start, nonce);
     let claim = claim.expect("a good shape");
     let hashed = Prover::new(Box::new(ScalarEngine::new(Zero)), &Zero)
         .expect("its own reference")

@@ -197,6 +197,18 @@ impl Failover {
         Ok(())
     }
 
+    /// Whether what is wanted differs from what was set last: in rules, strategy, or its members.
+    pub(crate) fn is_other(
+        &self,
+        wanted: &Wanted,
+        members: impl FnOnce(&[Member], &[Member]) -> bool,
+    ) -> bool {
+        let known = self.wanted.borrow();
+        wanted.rules != known.rules
+            || wanted.strategy != known.strategy
+            || members(&wanted.members, &known.members)
+    }
+
     /// Keeps the group until told to stop; then shares in flight get their verdict for a second.
     /// Degraded while no member gives work, and while the running one is not the only one in order.
     ///

@@ -140,9 +140,8 @@ impl Proven {
     /// [`Fault::OtherHeader`]: the two jobs are not the same work.
     pub fn renamed(&self, job: &Arc<Job>) -> Result<Self, Fault> {
         let own = self.job();
-        let same = own.header == job.header
-            && own.coinbase == job.coinbase
-            && own.branch == job.branch;
+        let same =
+            own.header == job.header && own.coinbase == job.coinbase && own.branch == job.branch;
         if !same {
             return Err(Fault::OtherHeader);
         }

@@ -120,7 +120,10 @@ impl State {
     pub(crate) fn look(&mut self, now: Mono) -> bool {
         let evidence = if self.has_job() { Evidence::Works } else { Evidence::Jobless };
         let mut changed = self.breaker.step(evidence, now);
-        if let Some(sent) = self.waits_since() {
+        // Without a job it is the job that is missed; its client may hold shares for its return.
+        if self.has_job()
+            && let Some(sent) = self.waits_since()
+        {
             changed |= self.breaker.step(Evidence::Waiting { sent }, now);
         }
         changed

@@ -3,8 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use sl_ports::{Clock, Randomness};
+use sl_pow::{Prover, ScalarEngine};
 use sl_supervise::{ServiceSpec, Supervisor};
-use sl_testkit::scripted::{Scripted, refused, share, taken};
+use sl_testkit::{
+    contract,
+    scripted::{Scripted, refused, share, taken},
+    toy::Zero,
+};
 use sl_units::Mono;
 use sl_upstream::{
     BreakerRules, Failover, FailoverRules, FailoverStatus, Member, MemberStanding, Strategies,
@@ -31,8 +36,7 @@ impl Group {
         let clock = Clock::real();
         let randomness = Randomness::seeded(7);
         let id = SourceId::new("pools");
-        let failover =
-            Failover::new(id, Strategies::default(), clock, randomness.rng("pools"));
+        let failover = Failover::new(id, Strategies::default(), clock, randomness.rng("pools"));
         failover.set(Wanted { members, ..Wanted::default() }).expect("a known strategy");
         let (source, status) = (failover.source(), failover.status());
         let service = failover.clone();
@@ -139,7 +143,10 @@ async fn a_failure_is_one_new_epoch_with_the_standbys_job() {
     assert!(second.epoch > first.epoch && second.id.sequence > first.id.sequence);
     let status = group.until(|status| !status.failovers.is_empty()).await;
     let change = status.failovers.back().expect("one");
-    assert_eq!((change.from.clone(), change.to.clone()), (Some(SourceId::new("a")), SourceId::new("b")));
+    assert_eq!(
+        (change.from.clone(), change.to.clone()),
+        (Some(SourceId::new("a")), SourceId::new("b"))
+    );
     assert_eq!(&*change.why, "the connection broke");
     assert_eq!((change.detected, change.switched), (Some(Duration::ZERO), Duration::ZERO));
 
@@ -247,9 +254,7 @@ async fn a_narrow_standby_is_named_and_left_alone() {
     b.widest(3);
     b.job(1, true, group.now());
     settle(&mut [&mut a, &mut b]).await;
-    let unfit = |status: &FailoverStatus| {
-        matches!(&status.members[1].standing, MemberStanding::Unfit { why } if &**why == "it gives 3 bytes of extranonce, 4 are needed")
-    };
+    let unfit = |status: &FailoverStatus| matches!(&status.members[1].standing, MemberStanding::Unfit { why } if &**why == "it gives 3 bytes of extranonce, 4 are needed");
     group.until(unfit).await;
     a.idle("gone", group.now());
     settle(&mut [&mut a, &mut b]).await;
@@ -307,10 +312,7 @@ async fn refusals_and_silence_open_the_breaker() {
 #[tokio::test(start_paused = true)]
 async fn weights_share_the_work_without_making_it_stale() {
     let (mut a, mut b) = pair();
-    let group = Group::over(vec![
-        Member::new(a.source(), 0, 70),
-        Member::new(b.source(), 0, 30),
-    ]);
+    let group = Group::over(vec![Member::new(a.source(), 0, 70), Member::new(b.source(), 0, 30)]);
     let mut lease = group.lease(&mut [&mut a, &mut b]).await;
     a.job(1, true, group.now());
     b.job(1, true, group.now());
@@ -402,4 +404,60 @@ async fn the_stop_settles_what_waits() {
     let judged = verdict(&mut lease).await;
     assert_eq!(judged.ticket, ticket);
     assert!(matches!(judged.outcome, Outcome::Lost { .. }));
+}
+
+/// Members that answer every share, until a test takes their work away.
+fn serve(mut source: Scripted, clock: Clock) -> (watch::Sender<bool>, tokio::task::JoinHandle<()>) {
+    let (works, mut told) = watch::channel(true);
+    let task = tokio::spawn(async move {
+        source.job(1, true, clock.mono());
+        loop {
+            tokio::select! {
+                pending = source.share() => match *told.borrow() {
+                    true => pending.settle(taken()),
+                    // In flight, and lost with the connection.
+                    false => drop(pending),
+                },
+                changed = told.changed() => match changed {
+                    Ok(()) if *told.borrow_and_update() => {
+                        source.job(1, true, clock.mono());
+                    }
+                    Ok(()) => source.idle("cut", clock.mono()),
+                    Err(_) => return,
+                },
+            }
+        }
+    });
+    (works, task)
+}
+
+#[tokio::test]
+async fn a_group_keeps_the_contract() {
+    let (a, b) = pair();
+    let group = Group::over(members(&a, &b));
+    let mut prover = Prover::new(Box::new(ScalarEngine::new(Zero)), &Zero).expect("right");
+    let (a_works, _a) = serve(a, group.clock);
+    let (_b_works, _b) = serve(b, group.clock);
+    contract::keeps(&group.source, &mut prover).await;
+    let cut = async || {
+        a_works.send_replace(false);
+    };
+    contract::keeps_through_a_cut(&group.source, &mut prover, 5, cut).await;
+    group.stop().await;
+}
+
+#[tokio::test]
+async fn a_group_of_one_keeps_the_contract_through_a_cut() {
+    let a = Scripted::new("a", 4);
+    let group = Group::over(vec![Member::new(a.source(), 0, 100)]);
+    let mut prover = Prover::new(Box::new(ScalarEngine::new(Zero)), &Zero).expect("right");
+    let (works, _task) = serve(a, group.clock);
+    let mut status = group.status.clone();
+    let cut = async || {
+        works.send_replace(false);
+        soon(status.wait_for(|status| status.current.is_none())).await.expect("it lives");
+        works.send_replace(true);
+    };
+    contract::keeps_through_a_cut(&group.source, &mut prover, 5, cut).await;
+    group.stop().await;
 }

@@ -3,6 +3,7 @@
 mod failover;
 mod faults;
 mod pool;
+mod pools;
 mod scripted;
 
 pub(crate) use scripted::soon;

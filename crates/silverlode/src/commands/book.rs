@@ -81,6 +81,7 @@ fn pages(folder: &Path) -> Result<Vec<Page>, Failure> {
         page("environment.md", settings::environment_page()),
         page("metrics.md", metrics()),
         page("auxpow.md", "{{#include ../../auxpow.md}}\n".to_owned()),
+        page("proof-of-work-done.md", "{{#include ../../proof-of-work-done.md}}\n".to_owned()),
         page("decisions/README.md", included("README.md")),
     ];
     pages.extend(
@@ -102,7 +103,7 @@ fn summary(decisions: &[(String, String)]) -> String {
     let mut text = String::from(
         "# Summary\n\n[Introduction](introduction.md)\n\n- [First steps](first-steps.md)\n\
          - [When something is wrong](doctor.md)\n- [AuxPoW, byte by byte](auxpow.md)\n\
-         - [Commands](commands.md)\n\
+         - [Proof of work done](proof-of-work-done.md)\n- [Commands](commands.md)\n\
          - [Settings](settings.md)\n- [Environment variables](environment.md)\n\
          - [Metrics](metrics.md)\n- [Glossary](glossary.md)\n- [Decisions](decisions/README.md)\n",
     );

@@ -4,13 +4,14 @@ use sl_ports::Clock;
 use sl_work::{Outcome, Proven, Verdict};
 use tokio::{
     sync::{OwnedMutexGuard, mpsc, watch},
-    time::{Instant, MissedTickBehavior, interval, sleep_until},
+    time::{Instant, Interval, MissedTickBehavior, interval, sleep_until},
 };
 
 use crate::{
     GatewayStatus, SlotCounts,
-    forward::{Forward, Sent},
+    forward::{Forward, Sent, Up},
     ledger::{Event, Ledger},
+    recorder::Recorder,
     share::{Judged, Reason, Told},
 };
 
@@ -20,14 +21,24 @@ const SAMPLE: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_millis(20);
 /// How long the source's verdicts are waited for when stopping.
 const DRAIN: Duration = Duration::from_millis(700);
+/// Why a share is lost upward, as the journal has it.
+const BEFORE_RESTART: &str = "its job was given out before a restart, and no source knows it now";
+const NO_ROOM: &str = "the source had no room, and it met no chain's target";
+const GONE: &str = "the source is gone";
 
-/// The one task that counts: it owns all counters and the way up, and waits for nobody, so that
-/// those who tell it may wait for it.
+/// Events, and passes of engines, that are taken at once: what they write is one group of the
+/// journal.
+const AT_ONCE: usize = 64;
+
+/// The one task that counts: it owns all counters, the journal's lane and the way up, and waits for
+/// nobody, so that those who tell it may wait for it.
 #[derive(Debug)]
 pub(crate) struct Accounts {
+    pub(crate) judged: mpsc::Receiver<Vec<Judged>>,
     pub(crate) events: mpsc::Receiver<Event>,
     pub(crate) verdicts: mpsc::Receiver<Verdict>,
     pub(crate) forward: Forward,
+    pub(crate) recorder: Recorder,
     pub(crate) ledger: OwnedMutexGuard<Ledger>,
     pub(crate) slots: watch::Receiver<SlotCounts>,
     pub(crate) status: watch::Sender<GatewayStatus>,
@@ -43,18 +54,36 @@ impl Accounts {
         // One timer for all turns: a sleep made anew would never be over while events pour in.
         let mut retry = interval(RETRY);
         retry.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            // Cancel-safe: two receives, two ticks.
+        let (mut events, mut judged) = (Vec::new(), Vec::new());
+        let (mut told, mut hashed) = (true, true);
+        while told || hashed {
+            let has_room = self.recorder.has_room();
+            // Cancel-safe: three receives, a receipt that stays the oldest, two ticks.
             tokio::select! {
-                event = self.events.recv() => match event {
-                    Some(event) => self.take(event),
-                    None => break,
-                },
+                count = self.events.recv_many(&mut events, AT_ONCE), if told => {
+                    told = count > 0;
+                    events.drain(..).for_each(|event| self.take(event));
+                }
+                // While the disk stands still shares wait, and nothing else does.
+                count = self.judged.recv_many(&mut judged, AT_ONCE), if hashed && has_room => {
+                    hashed = count > 0;
+                    judged.drain(..).flatten().for_each(|share| self.judged(share));
+                }
                 Some(verdict) = self.verdicts.recv() => self.settle(&verdict),
+                synced = self.recorder.sync() => {
+                    let unrecorded = self.recorder.synced(&synced);
+                    self.ledger.unrecorded(unrecorded);
+                }
                 _ = sample.tick() => self.show(SAMPLE),
-                _ = retry.tick(), if self.forward.wants_retry() => self.retry(),
+                _ = retry.tick(), if self.forward.wants_retry() || !has_room => self.retry(),
             }
+            self.flush();
         }
+        self.drain(&mut retry).await;
+    }
+
+    /// Nobody is left who could tell anything: only the source, and the journal.
+    async fn drain(mut self, retry: &mut Interval) {
         let until = Instant::now() + DRAIN;
         while self.forward.open() > 0 {
             tokio::select! {
@@ -68,52 +97,72 @@ impl Accounts {
         }
         let why = "the gateway stopped before the source could say";
         for sent in self.forward.abandon() {
-            self.ledger.settled(&sent, &Outcome::Lost { reason: why.into() });
+            self.lose(&sent, why);
         }
+        self.flush();
         self.show(Duration::ZERO);
     }
 
     fn take(&mut self, event: Event) {
-        let had_accepted = self.ledger.has_accepted();
-        match event {
-            Event::Judged(batch) => self.judged(batch),
-            event => self.ledger.take(event),
+        match &event {
+            Event::Issued(issued) => self.recorder.job(issued),
+            Event::Refused(turned) => self.recorder.turned(turned),
+            Event::Ready(arrival) => self.recorder.slot(arrival, arrival.difficulty),
+            Event::Source { event, why } => self.recorder.source(event, why),
+            Event::Difficulty { machine, difficulty } => {
+                if let Some(arrival) = self.ledger.machine(*machine) {
+                    self.recorder.slot(arrival, Some(*difficulty));
+                }
+            }
+            _ => {}
         }
+        self.ledger.take(event);
+    }
+
+    /// Counts a share, sends it up if it is wanted there, and has it recorded; then its connection
+    /// is told.
+    fn judged(&mut self, share: Judged) {
+        let Judged { filed, verdict, at } = share;
+        let share = match verdict {
+            Ok(share) => share,
+            Err(fault) => {
+                self.ledger.refused(filed.machine, &filed.worker, Reason::of(&fault));
+                self.recorder.faulty(&filed, &fault);
+                // Nothing is owed for it, so it waits for no disk.
+                let _ = filed.answer.send(Told::Refused(fault));
+                return;
+            }
+        };
+        let had_accepted = self.ledger.has_accepted();
+        self.ledger.proven(&filed, &share, at);
         if self.ledger.has_accepted() && !had_accepted {
             self.show(SAMPLE);
         }
-    }
-
-    /// Counts the shares of one pass of an engine, sends up what is wanted, and tells their
-    /// connections.
-    fn judged(&mut self, batch: Vec<Judged>) {
-        for Judged { filed, verdict, at } in batch {
-            let told = match verdict {
-                Ok(share) => {
-                    self.ledger.proven(&filed, &share, at);
-                    let told = if filed.stale { Told::Stale } else { Told::Accepted };
-                    if share.is_wanted() {
-                        let sent = Sent { worker: filed.worker.clone(), stale: filed.stale };
-                        self.send(share, &sent);
-                    }
-                    told
-                }
-                Err(fault) => {
-                    self.ledger.refused(filed.machine, &filed.worker, Reason::of(&fault));
-                    Told::Refused(fault)
-                }
-            };
-            // A connection that has gone meanwhile wants no answer.
-            let _ = filed.answer.send(told);
+        let ticket = if share.is_wanted() { self.recorder.ticket() } else { None };
+        self.recorder.proven(&filed, &share, ticket);
+        let told = if filed.stale { Told::Stale } else { Told::Accepted };
+        if share.is_wanted() {
+            let sent = Sent { worker: filed.worker, stale: filed.stale, ticket };
+            self.send(share, &sent, filed.orphan);
         }
+        self.recorder.answer((filed.answer, told));
     }
 
-    fn send(&mut self, share: Proven, sent: &Sent) {
+    fn send(&mut self, share: Proven, sent: &Sent, orphan: bool) {
         let goal = share.goals_met().next().is_some();
         let job = share.job().id.clone();
+        if orphan {
+            self.ledger.orphaned(&sent.worker);
+            return self.record(sent, &Outcome::Lost { reason: BEFORE_RESTART.into() });
+        }
         let up = self.forward.send(share, sent.clone());
-        if goal && up != crate::forward::Up::Sent {
+        if goal && up != Up::Sent {
             tracing::error!(%job, worker = %sent.worker, "a share that wins a block finds no way up");
+        }
+        match up {
+            Up::Sent => {}
+            Up::NoRoom => self.record(sent, &Outcome::Lost { reason: NO_ROOM.into() }),
+            Up::Lost => self.record(sent, &Outcome::Lost { reason: GONE.into() }),
         }
         self.ledger.sent(sent, goal, up);
     }
@@ -121,14 +170,20 @@ impl Accounts {
     fn retry(&mut self) {
         for sent in self.forward.retry() {
             tracing::error!(worker = %sent.worker, "a share that wins a block finds no way up");
-            let reason = "the source is gone".into();
-            self.ledger.settled(&sent, &Outcome::Lost { reason });
+            self.lose(&sent, GONE);
         }
+    }
+
+    fn lose(&mut self, sent: &Sent, why: &str) {
+        let outcome = Outcome::Lost { reason: why.into() };
+        self.ledger.settled(sent, &outcome);
+        self.record(sent, &outcome);
     }
 
     fn settle(&mut self, verdict: &Verdict) {
         let Some(sent) = self.forward.settle(verdict) else { return };
         let differs = self.ledger.settled(&sent, &verdict.outcome);
+        self.record(&sent, &verdict.outcome);
         let (ticket, outcome) = (verdict.ticket, &verdict.outcome);
         match outcome {
             Outcome::Rejected { .. } => {
@@ -139,6 +194,15 @@ impl Accounts {
             }
             _ => tracing::debug!(worker = %sent.worker, %ticket, ?outcome, "verdict"),
         }
+    }
+
+    fn record(&mut self, sent: &Sent, outcome: &Outcome) {
+        self.recorder.verdict(sent, outcome);
+    }
+
+    fn flush(&mut self) {
+        let unrecorded = self.recorder.flush();
+        self.ledger.unrecorded(unrecorded);
     }
 
     fn show(&mut self, age: Duration) {
@@ -166,7 +230,7 @@ mod tests {
     use tokio::time::sleep;
 
     use super::*;
-    use crate::forward::{Up, tests::share};
+    use crate::forward::tests::share;
 
     #[tokio::test(start_paused = true)]
     async fn a_block_that_waits_for_room_goes_up_while_events_pour_in() {
@@ -174,7 +238,7 @@ mod tests {
         end.set_widest(8);
         let lease = handle.lease(Ask { free: 8, consumer: consumer() }).expect("wide");
         let mut forward = Forward::new(lease.submitter);
-        let sent = || Sent { worker: "rig".into(), stale: false };
+        let sent = || Sent { worker: "rig".into(), stale: false, ticket: None };
         let (ordinary, block) = (share(false), share(true));
         while forward.send(ordinary.clone(), sent()) == Up::Sent {}
         assert_eq!(forward.send(block, sent()), Up::Sent);
@@ -186,7 +250,10 @@ mod tests {
         let (verdicts, clock) = (lease.verdicts, Clock::real());
         let home = Arc::new(tokio::sync::Mutex::new(Ledger::default()));
         let ledger = home.lock_owned().await;
-        let accounts = Accounts { events, verdicts, forward, ledger, slots, status, clock };
+        let recorder = Recorder::new(None, clock, SourceId::new("test"), 0);
+        let (_judged_in, judged) = mpsc::channel(1);
+        let accounts =
+            Accounts { judged, events, verdicts, forward, recorder, ledger, slots, status, clock };
         tokio::spawn(accounts.run());
         tokio::spawn(async move {
             while events_in.send(Event::Throttled).await.is_ok() {

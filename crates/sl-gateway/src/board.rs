@@ -8,9 +8,10 @@ use std::{
 };
 
 use bytes::Bytes;
+use sl_chain::coins::Ticker;
 use sl_stratum::Notify;
 use sl_units::Mono;
-use sl_work::Job;
+use sl_work::{Goal, Job};
 
 use crate::slots::KnownJobs;
 
@@ -113,21 +114,41 @@ impl Board {
 
     /// The job that a machine calls by this id.
     pub(crate) fn find(&self, id: &str) -> Option<&Arc<Issued>> {
-        let front = self.issued.front()?.sequence;
-        let place = u64::from_str_radix(id, 16).ok()?.checked_sub(front)?;
-        self.issued.get(usize::try_from(place).ok()?).filter(|issued| issued.id == id)
+        let sequence = u64::from_str_radix(id, 16).ok().filter(|it| format!("{it:x}") == id)?;
+        let after = self.issued.partition_point(|issued| issued.sequence <= sequence);
+        let issued = self.issued.get(after.checked_sub(1)?)?;
+        // Of an earlier run only first issues are known: the ids up to the next were renewals.
+        (issued.sequence == sequence || issued.orphan).then_some(issued)
     }
 
     /// Whether a share of this job can still count: its epoch is that of the newest job, or a
     /// chain that it can win still has the tip that it builds on.
-    pub(crate) fn stands(&self, job: &Job) -> bool {
+    pub(crate) fn stands(&self, old: &Issued) -> bool {
+        let job = &old.job;
         self.issued.back().is_some_and(|newest| {
             let newest = &newest.job;
-            newest.epoch == job.epoch
-                || job.goals.iter().any(|goal| {
-                    newest.goals.iter().any(|now| now.chain == goal.chain && now.tip == goal.tip)
-                })
+            // Epochs of an earlier run are counted anew since: there the block before tells.
+            let same = match old.orphan {
+                false => newest.epoch == job.epoch,
+                true => newest.header.prev == job.header.prev,
+            };
+            same || job.goals.iter().any(|goal| {
+                newest.goals.iter().any(|now| now.chain == goal.chain && now.tip == goal.tip)
+            })
         })
+    }
+
+    /// The chains of a job whose tip has fallen since.
+    pub(crate) fn fallen(&self, job: &Arc<Job>) -> Vec<Ticker> {
+        let Some(newest) = self.issued.back().filter(|newest| !Arc::ptr_eq(&newest.job, job))
+        else {
+            return Vec::new();
+        };
+        let stands = |goal: &&Goal| {
+            let mut now = newest.job.goals.iter();
+            now.any(|now| now.chain == goal.chain && now.tip == goal.tip)
+        };
+        job.goals.iter().filter(|goal| !stands(goal)).map(|goal| goal.chain).collect()
     }
 
     /// What is known: issues from `oldest` to `newest`.
@@ -145,7 +166,7 @@ impl Board {
 
     /// Issues a job; the next board.
     pub(crate) fn issue(&self, job: Arc<Job>, first_sequence: u64, now: Mono) -> Self {
-        let newest = self.issued.back();
+        let newest = self.issued.back().filter(|newest| !newest.orphan);
         let sequence = newest.map_or(first_sequence, |newest| newest.sequence + 1);
         let again = newest.filter(|newest| Arc::ptr_eq(&newest.job, &job));
         let first = again.map_or(sequence, |newest| newest.first);
@@ -171,6 +192,31 @@ impl Board {
         Self { issued: kept.chain([Arc::new(issued)]).collect(), idle: false }
     }
 
+    /// With a job that an earlier run of the program gave out under this number; they come oldest
+    /// first, and before all of this run.
+    pub(crate) fn recall(&mut self, number: u64, job: Job) {
+        self.idle = true;
+        if self.issued.back().is_some_and(|newest| newest.sequence >= number) {
+            return;
+        }
+        let start = job.header.ntime.start;
+        self.issued.push_back(Arc::new(Issued {
+            sequence: number,
+            id: format!("{number:x}"),
+            job: Arc::new(job),
+            first: number,
+            orphan: true,
+            published: Mono::default(),
+            reach: Reach::default(),
+            ntime: start,
+            plain: OnceLock::new(),
+            clean: OnceLock::new(),
+        }));
+        while self.issued.len() > KEPT {
+            self.issued.pop_front();
+        }
+    }
+
     /// Issues the newest job again; `None` where there is none.
     pub(crate) fn renew(&self, now: Mono) -> Option<Self> {
         let job = self.current()?.job.clone();
@@ -187,7 +233,7 @@ impl Board {
 mod tests {
     use proptest::prelude::*;
     use sl_units::{Bits, CoinAmount, Hash256, Target};
-    use sl_work::{CoinbaseTemplate, Goal, HeaderTemplate, JobId, NtimeRange, SourceId};
+    use sl_work::{CoinbaseTemplate, HeaderTemplate, JobId, NtimeRange, SourceId};
 
     use super::*;
 
@@ -256,15 +302,50 @@ mod tests {
 
     #[test]
     fn an_old_job_stands_while_a_tip_of_it_does() {
-        let old = job(1, 1, &[("LTC", 1), ("DOGE", 5)]);
-        let board = Board::default().issue(old.clone(), 1, at(0));
+        let board = Board::default().issue(job(1, 1, &[("LTC", 1), ("DOGE", 5)]), 1, at(0));
+        let old = board.current().expect("a job").clone();
         assert!(board.stands(&old));
         let board = board.issue(job(2, 2, &[("LTC", 2), ("DOGE", 5)]), 0, at(1));
         assert!(board.stands(&old));
+        let names =
+            |chains: Vec<Ticker>| chains.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(names(board.fallen(&old.job)), ["LTC"]);
         let board = board.issue(job(3, 3, &[("LTC", 2), ("DOGE", 6)]), 0, at(2));
         assert!(!board.stands(&old));
+        assert_eq!(names(board.fallen(&old.job)), ["LTC", "DOGE"]);
         // Without goals only the epoch tells.
-        assert!(!board.stands(&job(4, 2, &[])) && board.stands(&job(4, 3, &[])));
+        let without = |epoch| {
+            let board = Board::default().issue(job(4, epoch, &[]), 1, at(0));
+            board.current().expect("a job").clone()
+        };
+        assert!(!board.stands(&without(2)) && board.stands(&without(3)));
+    }
+
+    #[test]
+    fn jobs_of_an_earlier_run_are_known_by_all_their_ids() {
+        let mut board = Board::default();
+        for (number, tip) in [(0x10, 1), (0x20, 2), (0x20, 9), (0x18, 9)] {
+            let earlier = job(number, 7, &[("LTC", tip)]);
+            board.recall(number, Job::clone(&earlier));
+        }
+        assert!(board.current().is_none(), "no source knows them now");
+        let found = |board: &Board, id: &str| board.find(id).map(|issued| issued.sequence);
+        let ids = ["f", "10", "1f", "20", "27", "ff"];
+        assert_eq!(
+            ids.map(|id| found(&board, id)),
+            [None, Some(0x10), Some(0x10), Some(0x20), Some(0x20), Some(0x20)]
+        );
+        let now = job(1, 1, &[("LTC", 2)]);
+        let mut other = Job::clone(&job(1, 7, &[]));
+        other.header.prev = Hash256::from_bytes([9; 32]);
+        let board = board.issue(now, 0x100, at(0)).renew(at(30)).expect("a job");
+        assert_eq!(ids.map(|id| found(&board, id)).last(), Some(&Some(0x20)));
+        assert_eq!((found(&board, "101"), found(&board, "102")), (Some(0x101), None));
+        let recalled = board.find("21").expect("known");
+        assert!(recalled.orphan && recalled.first == 0x20 && board.stands(recalled));
+        let mut strange = Board::default();
+        strange.recall(1, other);
+        assert!(!board.stands(strange.find("1").expect("known")), "another block before");
     }
 
     #[test]

@@ -312,9 +312,9 @@ impl Connection {
         self.conduct(Conduct::on_share).await;
         let room = self.shared.verifier.room().await;
         let board = self.board.borrow().clone();
-        if let Some(event) = self.machine.share(&board, room, id, submit) {
-            let Event::Refused { reason, .. } = event else { return };
-            self.tell(event).await;
+        if let Some(turned) = self.machine.share(&board, room, id, submit) {
+            let reason = turned.reason;
+            self.tell(Event::Refused(turned)).await;
             self.judged(Some(reason)).await;
         }
     }
@@ -369,14 +369,20 @@ impl Connection {
         self.ready = true;
         self.last_share = self.now();
         let user = self.machine.session.users().next().unwrap_or_default().to_owned();
-        let slot = self.machine.taken.as_ref().map(|taken| taken.extranonce1.to_string());
+        // Without a slot no machine gets here.
+        let Some(taken) = &self.machine.taken else { return };
+        let (slot, number) = (taken.extranonce1.to_string(), taken.slot);
+        let session = taken.session.clone();
         let (known, rate) = oneshot::channel();
         let arrival = Arrival {
             machine: self.machine.number,
             worker: self.machine.worker(&user),
             address: self.arrived.address,
             user_agent: self.machine.user_agent.clone(),
-            slot: slot.unwrap_or_default().into(),
+            slot: slot.into(),
+            number,
+            session,
+            difficulty: self.machine.remembered_difficulty(),
             since: self.since,
             known,
         };

@@ -145,15 +145,22 @@ impl Door<'_> {
             Work::Job(job) => {
                 let board = self.board.borrow().issue(job, self.first_sequence, now);
                 self.publish(board, true).await;
-                self.status.send_if_modified(|status| status.idle.take().is_some());
+                if self.status.send_if_modified(|status| status.idle.take().is_some()) {
+                    self.source_is("working", "".into()).await;
+                }
             }
             Work::Idle { why, .. } => {
                 let board = self.board.borrow().idle();
                 self.board.send_replace(Arc::new(board));
-                self.status.send_modify(|status| status.idle = Some(why));
+                self.status.send_modify(|status| status.idle = Some(why.clone()));
+                self.source_is("idle", why).await;
             }
         }
         self.say_how_it_stands();
+    }
+
+    async fn source_is(&mut self, event: &'static str, why: Arc<str>) {
+        let _ = self.events.send(Event::Source { event, why }).await;
     }
 
     /// The same job again: for all, so that no machine thinks the pool is dead, or only for those

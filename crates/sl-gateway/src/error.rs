@@ -60,6 +60,9 @@ pub enum GatewayError {
         /// Its reason.
         why: Unfit,
     },
+    /// The journal cannot be read, so that machines would lose their slots.
+    #[error("what machines were given before cannot be read: {0}")]
+    Recall(#[from] sl_ledger::LedgerError),
     /// A task of the gateway has died.
     #[error("a part of the gateway has died: {0}")]
     Died(&'static str),

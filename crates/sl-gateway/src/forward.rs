@@ -1,4 +1,7 @@
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    num::NonZeroU64,
+};
 
 use sl_work::{Proven, Refused, RefusedWhy, Submitter, Ticket, Verdict, WorkerName};
 
@@ -19,6 +22,8 @@ pub(crate) struct Sent {
     pub(crate) worker: WorkerName,
     /// Whether we told the machine that it was late.
     pub(crate) stale: bool,
+    /// Its number in the journal, where one is kept.
+    pub(crate) ticket: Option<NonZeroU64>,
 }
 
 /// What became of a share at once.
@@ -146,7 +151,7 @@ pub(crate) mod tests {
         end.set_widest(8);
         let mut lease = handle.lease(Ask { free: 8, consumer: "test".into() }).expect("wide");
         let mut forward = Forward::new(lease.submitter.clone());
-        let sent = || Sent { worker: "rig".into(), stale: false };
+        let sent = || Sent { worker: "rig".into(), stale: false, ticket: None };
         let (ordinary, block) = (share(false), share(true));
         let mut up = 0;
         while forward.send(ordinary.clone(), sent()) == Up::Sent {

@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use sl_chain::coins::Ticker;
 use sl_guard::{CloseWhy, GuardCounters, Step};
 use sl_telemetry::Histogram;
 use sl_units::{HashRate, Mono, ShareDifficulty, Target};
@@ -15,7 +16,7 @@ use crate::{
     ChainShares, Forwarded, GatewayStatus, JobSent, MachineStatus, Protection, ShareCounts,
     board::Issued,
     forward::{Sent, Up},
-    share::{Filed, Judged, Reason},
+    share::{Filed, Reason, Turned},
 };
 
 mod rates;
@@ -44,10 +45,10 @@ pub(crate) enum Event {
     Ready(Box<Arrival>),
     /// A machine's difficulty from now on.
     Difficulty { machine: u64, difficulty: ShareDifficulty },
-    /// Shares were hashed in one pass of an engine.
-    Judged(Vec<Judged>),
     /// A share was refused before it was hashed.
-    Refused { machine: u64, worker: WorkerName, reason: Reason },
+    Refused(Box<Turned>),
+    /// The source changed its state.
+    Source { event: &'static str, why: Arc<str> },
     /// What the session itself refused.
     Lines { machine: u64, lines: u64, codes: [u64; 6] },
     /// A machine's messages have to wait.
@@ -65,7 +66,12 @@ pub(crate) struct Arrival {
     pub(crate) worker: WorkerName,
     pub(crate) address: SocketAddr,
     pub(crate) user_agent: Option<Arc<str>>,
+    /// Its slot, as the extranonce1 in hexadecimal and as a number, with its session.
     pub(crate) slot: Arc<str>,
+    pub(crate) number: u64,
+    pub(crate) session: Arc<str>,
+    /// The difficulty that it had before; `None` for one that is new.
+    pub(crate) difficulty: Option<ShareDifficulty>,
     pub(crate) since: Mono,
     /// Hears the machine's rate, where it is known from before.
     pub(crate) known: oneshot::Sender<Option<HashRate>>,
@@ -98,7 +104,8 @@ pub(crate) struct Ledger {
     recent: VecDeque<(Mono, u64)>,
     proven: u64,
     forwarded: Forwarded,
-    chains: BTreeMap<sl_chain::coins::Ticker, ChainShares>,
+    chains: BTreeMap<Ticker, ChainShares>,
+    stale_by_coin: BTreeMap<Ticker, u64>,
     best: Option<ShareDifficulty>,
     first_accepted: Option<Mono>,
     protection: Protection,
@@ -127,8 +134,7 @@ struct Machine {
 }
 
 impl Ledger {
-    /// Counts an event. Shares that were hashed are for [`proven`](Self::proven) and
-    /// [`refused`](Self::refused).
+    /// Counts an event.
     pub(crate) fn take(&mut self, event: Event) {
         match event {
             Event::Connected => {
@@ -146,7 +152,9 @@ impl Ledger {
             Event::Difficulty { machine, difficulty } => {
                 self.of_machine(machine, |machine| machine.difficulty = Some(difficulty));
             }
-            Event::Refused { machine, worker, reason } => self.refused(machine, &worker, reason),
+            Event::Refused(turned) => {
+                self.refused(turned.machine, &turned.worker, turned.reason);
+            }
             Event::Lines { machine, lines, codes } => self.lines(machine, lines, codes),
             Event::Throttled => {
                 self.protection.throttled += 1;
@@ -154,7 +162,7 @@ impl Ledger {
             }
             Event::Guard(door) => self.door = *door,
             Event::Gone { machine, why } => self.gone(machine, why),
-            Event::Judged(_) => {}
+            Event::Source { .. } => {}
         }
     }
 
@@ -239,6 +247,7 @@ impl Ledger {
         status.hashrate = self.work.rate(now, self.began.unwrap_or(now));
         status.forwarded = self.forwarded;
         status.chains = self.chains.clone();
+        status.stale_by_coin = self.stale_by_coin.clone();
         status.best = self.best;
         status.first_accepted = self.first_accepted;
         status.protection = self.protection;
@@ -271,6 +280,29 @@ impl Ledger {
                 self.sent.pop_front();
             }
         }
+    }
+
+    /// What is known of a machine that is here.
+    pub(crate) fn machine(&self, machine: u64) -> Option<&Arrival> {
+        self.machines.get(&machine).map(|machine| &machine.arrival)
+    }
+
+    /// An earlier run of the program proved this rate of a worker.
+    pub(crate) fn remember(&mut self, worker: &WorkerName, rate: HashRate) {
+        self.account(worker).remember(rate);
+    }
+
+    /// Proven shares that the journal did not take.
+    pub(crate) const fn unrecorded(&mut self, shares: u64) {
+        self.shares.unrecorded += shares;
+    }
+
+    /// A share of an earlier run's job was wanted above, where nobody knows that job any more.
+    pub(crate) fn orphaned(&mut self, worker: &WorkerName) {
+        self.on_both(worker, |forwarded| {
+            forwarded.lost += 1;
+            forwarded.lost_by_restart += 1;
+        });
     }
 
     /// Whether the first share was accepted.
@@ -312,7 +344,10 @@ impl Ledger {
             machine.last_share = Some(at);
             machine.arrival.worker = worker.clone();
         });
-        self.account(worker).proven(work, reached, *stale, at);
+        for chain in &filed.missed {
+            *self.stale_by_coin.entry(*chain).or_default() += 1;
+        }
+        self.account(worker).proven(filed, work, reached, at);
     }
 
     fn lines(&mut self, machine: u64, lines: u64, codes: [u64; 6]) {
@@ -360,8 +395,8 @@ impl Ledger {
 impl Machine {
     fn new(arrival: Arrival) -> Self {
         Self {
+            difficulty: arrival.difficulty,
             arrival,
-            difficulty: None,
             accepted: 0,
             rejected: 0,
             stale: 0,

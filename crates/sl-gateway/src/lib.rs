@@ -48,6 +48,8 @@ mod ledger;
 mod live;
 mod machine;
 mod outgoing;
+mod recall;
+mod recorder;
 mod service;
 mod settings;
 mod shard;

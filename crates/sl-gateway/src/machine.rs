@@ -11,8 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     board::{Board, Issued},
-    ledger::Event,
-    share::{Answer, Filed, Reason, Told, refusal},
+    share::{Answer, Filed, Reason, Told, Turned, refusal},
     slots::Taken,
     standing::{Repeated, ShareKey, Standing},
     vardiff::{Rules, Vardiff},
@@ -103,6 +102,11 @@ impl Machine {
         self.taken = Some(taken);
     }
 
+    /// The difficulty that it had when it left; `None` for one that is new.
+    pub(crate) fn remembered_difficulty(&self) -> Option<ShareDifficulty> {
+        self.standing.difficulty()
+    }
+
     /// Its slot and what is to be remembered, at its end.
     pub(crate) fn leave(&mut self) -> Option<(u64, Standing)> {
         let taken = self.taken.take()?;
@@ -147,7 +151,7 @@ impl Machine {
         room: Result<Room, Busy>,
         id: Id,
         submit: &Submit,
-    ) -> Option<Event> {
+    ) -> Option<Box<Turned>> {
         let worker = self.worker(&submit.user);
         let checked = self.claim(board, submit, &worker);
         let (refusal, reason) = match (checked, room) {
@@ -167,7 +171,14 @@ impl Machine {
         };
         let line = self.session.answer(id, Err(refusal));
         self.say(line);
-        Some(Event::Refused { machine: self.number, worker, reason })
+        let (slot, difficulty) = (self.slot(), self.standing.difficulty());
+        let job = board.find(&submit.job_id).map_or(0, |issued| issued.first);
+        let turned = Turned { machine: self.number, slot, job, worker, difficulty, reason };
+        Some(Box::new(turned))
+    }
+
+    fn slot(&self) -> u64 {
+        self.taken.as_ref().map_or(0, |taken| taken.slot)
     }
 
     /// Everything that is cheap to check, in the order of its cost.
@@ -209,9 +220,10 @@ impl Machine {
             machine: self.number,
             slot: taken.slot,
             worker: worker.clone(),
-            issue: issued.sequence,
+            job: issued.first,
             difficulty,
-            stale: !board.stands(job),
+            stale: !board.stands(issued),
+            missed: board.fallen(job),
             orphan: issued.orphan,
             answer: told,
         };

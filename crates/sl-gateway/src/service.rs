@@ -3,6 +3,7 @@ use std::{collections::HashMap, sync::Arc, thread::JoinHandle, time::Duration};
 use fastrand::Rng;
 use sl_config::Plain;
 use sl_guard::Guard;
+use sl_ledger::Journal;
 use sl_ports::Clock;
 use sl_pow::Registry;
 use sl_stratum::server;
@@ -10,7 +11,7 @@ use sl_supervise::{Ctx, ServiceError};
 use sl_work::{Ask, Lease, Unfit, WorkSource};
 use tokio::{
     net::TcpListener,
-    sync::{Mutex, Notify, mpsc, watch},
+    sync::{Mutex, Notify, OwnedMutexGuard, mpsc, watch},
     task::JoinSet,
     time::timeout,
 };
@@ -23,9 +24,12 @@ use crate::{
     difficulty::DifficultyManager,
     door::{Door, Hours},
     forward::Forward,
-    ledger::{Event, Ledger},
+    ledger::Ledger,
     live::Live,
+    recall::{Numbers, Recall},
+    recorder::Recorder,
     shard::{Shard, Shared},
+    share::Judged,
     slots::{Layout, Moment, SlotCall, Slots, keep},
     standing::Standing,
     transport::Arrived,
@@ -34,6 +38,8 @@ use crate::{
 
 /// What connections have told and the accounts have not yet counted; beyond, connections wait.
 const EVENTS: usize = 4096;
+/// Passes of engines that the accounts have not yet counted; beyond, the engines wait.
+const PASSES: usize = 64;
 /// Calls for slots, and reports to the door, that wait.
 const CALLS: usize = 256;
 /// Machines that wait to be admitted, or for their shard.
@@ -53,6 +59,7 @@ pub struct Gateway {
     rng: Rng,
     status: watch::Sender<GatewayStatus>,
     side: SideDoor,
+    journal: Option<Journal>,
     home: Home,
 }
 
@@ -70,6 +77,8 @@ struct Threshold {
     side: mpsc::Receiver<Arrived>,
     listeners: mpsc::Receiver<std::net::TcpListener>,
     board: Board,
+    /// What the journal had, once it was asked.
+    recalled: Option<Numbers>,
 }
 
 /// The settings of a gateway, which may change while it runs.
@@ -127,8 +136,12 @@ impl Gateway {
         let (side, side_out) = mpsc::channel(ARRIVALS);
         let (listeners, listeners_out) = mpsc::channel(1);
         let live = watch::Sender::new(Arc::new(Live::new(settings, None)));
-        let threshold =
-            Threshold { side: side_out, listeners: listeners_out, board: Board::default() };
+        let threshold = Threshold {
+            side: side_out,
+            listeners: listeners_out,
+            board: Board::default(),
+            recalled: None,
+        };
         let home = Home {
             ledger: Arc::default(),
             slots: Arc::new(Mutex::new(Slots::new(Layout::of(Layout::WIDEST)))),
@@ -144,6 +157,7 @@ impl Gateway {
             rng,
             status,
             side: SideDoor(side),
+            journal: None,
             home,
         }
     }
@@ -161,6 +175,14 @@ impl Gateway {
         let settings = self.live.live.borrow().settings.clone();
         self.live.live.send_replace(Arc::new(Live::new(settings, Some(manager.clone()))));
         self.live.own_manager = Some(manager);
+        self
+    }
+
+    /// Keeps every share, block, job and slot in this journal, and acknowledges a share when it is on
+    /// the disk. The journal's writer has to run before [`Gateway::run`] does.
+    #[must_use]
+    pub fn with_journal(mut self, journal: Journal) -> Self {
+        self.journal = Some(journal);
         self
     }
 
@@ -193,8 +215,8 @@ impl Gateway {
         if settings.password.is_some() && self.admission.password.is_none() {
             return Err(GatewayError::Password.into());
         }
-        let (events, events_out) = mpsc::channel(EVENTS);
-        let (verifiers, threads) = self.start_verifiers(&settings, &events).await?;
+        let (judged, judged_out) = mpsc::channel(PASSES);
+        let (verifiers, threads) = self.start_verifiers(&settings, judged).await?;
         let engine = verifiers.first().map_or("", Verifier::engine);
         let listener = sl_ports::bind::listen(settings.listen).await.map_err(GatewayError::from)?;
         let address = listener.local_addr()?;
@@ -205,7 +227,7 @@ impl Gateway {
         tracing::info!(%address, source = %self.source.id(), engine, "machines can connect");
         let outcome = match self.lease(&ctx).await? {
             Some(lease) => {
-                let run = Run { gateway: &self, ctx: &ctx, events, events_out };
+                let run = Run { gateway: &self, ctx: &ctx, judged: judged_out };
                 run.serve(listener, lease, verifiers).await
             }
             None => {
@@ -223,15 +245,19 @@ impl Gateway {
         outcome
     }
 
+    fn resume_within(&self) -> Duration {
+        self.live.live.borrow().settings.resume_within
+    }
+
     async fn start_verifiers(
         &self,
         settings: &GatewaySettings,
-        events: &mpsc::Sender<Event>,
+        judged: mpsc::Sender<Vec<Judged>>,
     ) -> Result<(Vec<Verifier>, Vec<JoinHandle<()>>), GatewayError> {
         let (registry, algorithm) = (self.registry.clone(), self.algorithm);
         let threads = usize::from(settings.verify_threads.max(1));
-        let (events, batch_wait, clock) = (events.clone(), settings.batch_wait, self.clock);
-        let workshop = Workshop { events, clock, batch_wait };
+        let (batch_wait, clock) = (settings.batch_wait, self.clock);
+        let workshop = Workshop { judged, clock, batch_wait };
         let start = move || {
             let start = |index| Verifier::start(&registry, algorithm, index, workshop.clone());
             (0..threads).map(start).collect::<Result<Vec<_>, _>>()
@@ -278,8 +304,7 @@ impl Gateway {
 struct Run<'a> {
     gateway: &'a Gateway,
     ctx: &'a Ctx,
-    events: mpsc::Sender<Event>,
-    events_out: mpsc::Receiver<Event>,
+    judged: mpsc::Receiver<Vec<Judged>>,
 }
 
 impl Run<'_> {
@@ -289,28 +314,47 @@ impl Run<'_> {
         lease: Lease,
         verifiers: Vec<Verifier>,
     ) -> Result<(), ServiceError> {
-        let Self { gateway, ctx, events, events_out } = self;
+        let Self { gateway, ctx, judged } = self;
         let mut rng = gateway.rng.clone();
-        // Ids of an earlier run are unlikely to be taken for those of this one.
-        let first_sequence = u64::from(rng.u32(1..0x1000_0000));
         let layout = layout(&lease);
         let mut home = gateway.home.threshold.clone().lock_owned().await;
+        let mut ledger = gateway.home.ledger.clone().lock_owned().await;
+        let mut slots = gateway.home.slots.clone().lock_owned().await;
+        if slots.layout() != layout {
+            *slots = Slots::new(layout);
+        }
+        let numbers = match home.recalled {
+            Some(numbers) => numbers,
+            None => {
+                let recall =
+                    Recall { clock: gateway.clock, resume_within: gateway.resume_within() };
+                let board = &mut home.board;
+                recall.all(gateway.journal.as_ref(), board, &mut slots, &mut ledger).await?
+            }
+        };
+        home.recalled = Some(numbers);
+        // Without a journal, ids of an earlier run are unlikely to be taken for those of this one.
+        let first_sequence =
+            numbers.first_sequence.unwrap_or_else(|| u64::from(rng.u32(1..0x1000_0000)));
         let (board_in, board) = watch::channel(Arc::new(home.board.idle()));
         let mut parts = JoinSet::new();
-
+        let (events, events_out) = mpsc::channel(EVENTS);
         let (slot_counts_in, slot_counts) = watch::channel(SlotCounts::default());
+        let journal = gateway.journal.clone();
+        let source = gateway.source.id();
         let accounts = Accounts {
+            judged,
             events: events_out,
             verdicts: lease.verdicts,
             forward: Forward::new(lease.submitter),
-            ledger: gateway.home.ledger.clone().lock_owned().await,
+            recorder: Recorder::new(journal, gateway.clock, source, numbers.last_ticket),
+            ledger,
             slots: slot_counts,
             status: gateway.status.clone(),
             clock: gateway.clock,
         };
         parts.spawn(accounts.run());
-        let slots = keep_slots(gateway, layout, board.clone(), rng, slot_counts_in, &mut parts);
-        let slots = slots.await;
+        let slots = keep_slots(gateway, slots, board.clone(), rng, slot_counts_in, &mut parts);
 
         let live = gateway.live.live.subscribe();
         let (reports, reports_out) = mpsc::channel(CALLS);
@@ -390,10 +434,10 @@ fn layout(lease: &Lease) -> Layout {
     layout
 }
 
-/// Starts the task that owns the slots, with those of the run before if they are of the same width.
-async fn keep_slots(
+/// Starts the task that owns the slots.
+fn keep_slots(
     gateway: &Gateway,
-    layout: Layout,
+    mut slots: OwnedMutexGuard<Slots<Standing>>,
     board: watch::Receiver<Arc<Board>>,
     rng: Rng,
     counts: watch::Sender<SlotCounts>,
@@ -405,12 +449,7 @@ async fn keep_slots(
         jobs: board.borrow().known(),
         resume_within: live.borrow().settings.resume_within,
     };
-    let mut slots = gateway.home.slots.clone().lock_owned().await;
-    if slots.layout() == layout {
-        slots.all_left(moment());
-    } else {
-        *slots = Slots::new(layout);
-    }
+    slots.all_left(moment());
     counts.send_replace(slots.counts());
     let (calls, calls_out) = mpsc::channel(CALLS);
     parts.spawn(keep(slots, calls_out, moment, rng, counts));

@@ -1,5 +1,6 @@
 //! A share on its way from its machine to its verdict.
 
+use sl_chain::coins::Ticker;
 use sl_stratum::{ErrorCode, Refusal};
 use sl_units::{Mono, ShareDifficulty};
 use sl_work::{Fault, Proven, WorkerName};
@@ -22,12 +23,14 @@ pub(crate) struct Filed {
     /// Its slot.
     pub(crate) slot: u64,
     pub(crate) worker: WorkerName,
-    /// The issue under which the machine has the job.
-    pub(crate) issue: u64,
+    /// The first issue of its job, which is the job's number in the journal.
+    pub(crate) job: u64,
     /// What it counts for.
     pub(crate) difficulty: ShareDifficulty,
     /// Whether no chain can take it any more.
     pub(crate) stale: bool,
+    /// Chains of the job whose tip no longer stands.
+    pub(crate) missed: Vec<Ticker>,
     /// Its job was given out by an earlier run of the program: no source knows it now.
     pub(crate) orphan: bool,
     pub(crate) answer: oneshot::Sender<Told>,
@@ -39,6 +42,19 @@ pub(crate) struct Judged {
     pub(crate) filed: Filed,
     pub(crate) verdict: Result<Proven, Fault>,
     pub(crate) at: Mono,
+}
+
+/// A share that was turned away before it was hashed.
+#[derive(Debug)]
+pub(crate) struct Turned {
+    pub(crate) machine: u64,
+    pub(crate) slot: u64,
+    /// The first issue of its job; 0 where it named none that is known.
+    pub(crate) job: u64,
+    pub(crate) worker: WorkerName,
+    /// The machine's difficulty; `None` before its first job.
+    pub(crate) difficulty: Option<ShareDifficulty>,
+    pub(crate) reason: Reason,
 }
 
 /// What a connection is told of its share.
@@ -84,7 +100,7 @@ impl Told {
             Self::Stale => Err(Refusal::new(ErrorCode::JobNotFound, "Stale share")),
             Self::Refused(fault) => Err(refusal(fault)),
             Self::Unrecorded => {
-                Err(Refusal::new(ErrorCode::Other, "the share was counted but not recorded"))
+                Err(Refusal::new(ErrorCode::Other, "the share is counted, but the journal failed"))
             }
         }
     }

@@ -37,6 +37,18 @@ pub(crate) enum Repeated {
 }
 
 impl Standing {
+    /// Of a machine that an earlier run of the program knew.
+    pub(crate) fn recalled(
+        difficulty: Option<ShareDifficulty>,
+        shares: impl IntoIterator<Item = (u64, ShareKey)>,
+    ) -> Self {
+        Self {
+            difficulties: difficulty.map(|difficulty| (0, difficulty)).into_iter().collect(),
+            seen: shares.into_iter().take(MOST_SHARES).collect(),
+            pruned: 0,
+        }
+    }
+
     /// The difficulty in force now.
     pub(crate) fn difficulty(&self) -> Option<ShareDifficulty> {
         self.difficulties.back().map(|(_, difficulty)| *difficulty)

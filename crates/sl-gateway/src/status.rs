@@ -41,6 +41,8 @@ pub struct GatewayStatus {
     pub forwarded: Forwarded,
     /// What the source said of shares, by chain.
     pub chains: BTreeMap<Ticker, ChainShares>,
+    /// Proven shares whose job's tip on a chain had fallen when they came, by our own board.
+    pub stale_by_coin: BTreeMap<Ticker, u64>,
     /// The best share so far.
     pub best: Option<ShareDifficulty>,
     /// When the first share was accepted.
@@ -82,6 +84,9 @@ pub struct ShareCounts {
     pub malformed: u64,
     /// Too many wait to be checked (20).
     pub busy: u64,
+    /// Proven and counted among the accepted or stale ones, and not taken by the journal, so that
+    /// they were not acknowledged (20).
+    pub unrecorded: u64,
 }
 
 impl ShareCounts {
@@ -114,6 +119,9 @@ pub struct Forwarded {
     pub rejected: u64,
     /// Without a verdict, for ever.
     pub lost: u64,
+    /// Of these, because their job was given out before the program was started again: no source
+    /// knows it any more.
+    pub lost_by_restart: u64,
     /// Not sent up, because the source had no room and they met no chain's target.
     pub no_room: u64,
     /// On which the source said another thing than we did.
@@ -181,6 +189,8 @@ pub struct WorkerStatus {
     pub forwarded: Forwarded,
     /// What the source said, by chain.
     pub chains: BTreeMap<Ticker, ChainShares>,
+    /// Proven shares whose job's tip on a chain had fallen when they came, by our own board.
+    pub stale_by_coin: BTreeMap<Ticker, u64>,
 }
 
 /// A hash rate as shares prove it.

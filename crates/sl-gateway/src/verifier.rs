@@ -9,7 +9,6 @@ use tokio::sync::mpsc;
 
 use crate::{
     GatewayError,
-    ledger::Event,
     share::{Filed, Judged},
 };
 
@@ -56,7 +55,7 @@ pub(crate) struct Busy;
 #[derive(Clone, Debug)]
 pub(crate) struct Workshop {
     /// Where verdicts go.
-    pub(crate) events: mpsc::Sender<Event>,
+    pub(crate) judged: mpsc::Sender<Vec<Judged>>,
     pub(crate) clock: Clock,
     /// How long a share may wait for others, so that lanes are full.
     pub(crate) batch_wait: Duration,
@@ -123,7 +122,7 @@ fn run(mut prover: Prover, mut checks: mpsc::Receiver<Check>, workshop: &Worksho
             let Check { claim, target, filed } = check;
             Judged { filed, verdict: verify(claim, hashed, target), at }
         });
-        if workshop.events.blocking_send(Event::Judged(judged.collect())).is_err() {
+        if workshop.judged.blocking_send(judged.collect()).is_err() {
             return;
         }
     }

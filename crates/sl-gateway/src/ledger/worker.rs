@@ -7,7 +7,10 @@ use sl_units::{HashRate, Mono, ShareDifficulty};
 use sl_work::WorkerName;
 
 use super::rates::Window;
-use crate::{ChainShares, Forwarded, ShareCounts, WorkerStatus, share::Reason};
+use crate::{
+    ChainShares, Forwarded, ShareCounts, WorkerStatus,
+    share::{Filed, Reason},
+};
 
 /// The account of a worker, over all its connections.
 #[derive(Debug)]
@@ -23,6 +26,7 @@ pub(super) struct Worker {
     windows: [Window; 3],
     pub(super) forwarded: Forwarded,
     pub(super) chains: BTreeMap<Ticker, ChainShares>,
+    stale_by_coin: BTreeMap<Ticker, u64>,
     /// What an earlier run proved of it.
     remembered: Option<HashRate>,
 }
@@ -41,13 +45,18 @@ impl Default for Worker {
             windows: [window(20, 15), window(120, 30), window(1800, 48)],
             forwarded: Forwarded::default(),
             chains: BTreeMap::new(),
+            stale_by_coin: BTreeMap::new(),
             remembered: None,
         }
     }
 }
 
 impl Worker {
-    pub(super) fn proven(&mut self, work: f64, reached: ShareDifficulty, stale: bool, at: Mono) {
+    pub(super) fn proven(&mut self, filed: &Filed, work: f64, reached: ShareDifficulty, at: Mono) {
+        let stale = filed.stale;
+        for chain in &filed.missed {
+            *self.stale_by_coin.entry(*chain).or_default() += 1;
+        }
         *(if stale { &mut self.stale } else { &mut self.accepted }) += 1;
         self.work += work;
         if self.best.is_none_or(|best| best < reached) {
@@ -71,6 +80,10 @@ impl Worker {
         } += 1;
     }
 
+    pub(super) const fn remember(&mut self, rate: HashRate) {
+        self.remembered = Some(rate);
+    }
+
     /// What its shares of the last hour with shares prove, if that is enough to start from.
     pub(super) fn known_rate(&mut self) -> Option<HashRate> {
         let (first, last) = (self.first_share?, self.last_share?);
@@ -92,6 +105,7 @@ impl Worker {
             last_share: self.last_share,
             forwarded: self.forwarded,
             chains: self.chains.clone(),
+            stale_by_coin: self.stale_by_coin.clone(),
         }
     }
 }

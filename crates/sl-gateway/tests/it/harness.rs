@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use sl_gateway::{Gateway, GatewaySettings, GatewayStatus};
+use sl_gateway::{Gateway, GatewaySettings, GatewayStatus, LiveGateway, SideDoor};
 use sl_ports::{Clock, Randomness};
 use sl_pow::Registry;
 use sl_scrypt::Scrypt;
@@ -16,11 +16,8 @@ use sl_work::{
     SourceId, Work, source,
 };
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::{
-        TcpStream,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
+    net::TcpStream,
     sync::watch,
     task::JoinHandle,
     time::timeout,
@@ -82,6 +79,8 @@ pub(crate) fn job(sequence: u64, epoch: u64, tips: &[(&str, u8)], clock: &Clock)
 pub(crate) struct Farm {
     pub(crate) end: SourceEnd,
     pub(crate) status: watch::Receiver<GatewayStatus>,
+    pub(crate) side: SideDoor,
+    pub(crate) live: LiveGateway,
     health: HealthTable,
     pub(crate) clock: Clock,
     pub(crate) leased: Option<Leased>,
@@ -100,6 +99,16 @@ impl Farm {
         algorithm: &'static str,
         finish: impl FnOnce(Gateway) -> Gateway,
     ) -> Self {
+        Self::start_after(Vec::new(), settings, algorithm, finish)
+    }
+
+    /// A gateway that starts after these services.
+    pub(crate) fn start_after(
+        mut before: Vec<ServiceSpec>,
+        settings: GatewaySettings,
+        algorithm: &'static str,
+        finish: impl FnOnce(Gateway) -> Gateway,
+    ) -> Self {
         let (handle, end) = source(SourceId::new("test"));
         let mut registry = Registry::new();
         registry.register(Tail).expect("a new name");
@@ -108,15 +117,17 @@ impl Farm {
         let rng = randomness.rng("gateway");
         let gateway = Gateway::new(settings, Arc::new(handle), registry, algorithm, clock, rng);
         let gateway = finish(gateway);
-        let status = gateway.status();
+        let (status, side, live) = (gateway.status(), gateway.side_door(), gateway.live());
         let spec = ServiceSpec::new("gateway", "under test", move |ctx| gateway.clone().run(ctx))
             .grace(Duration::from_secs(5))
+            .after_all(before.iter().map(|spec| spec.id().clone()).collect::<Vec<_>>())
             .restart(RestartPolicy::never());
-        let supervisor = Supervisor::new(vec![spec], randomness.rng("supervisor")).expect("one");
+        before.push(spec);
+        let supervisor = Supervisor::new(before, randomness.rng("supervisor")).expect("in order");
         let health = supervisor.health();
         let stop = CancellationToken::new();
         let done = tokio::spawn(supervisor.run(stop.clone()));
-        Self { end, status, health, clock, leased: None, stop, done }
+        Self { end, status, side, live, health, clock, leased: None, stop, done }
     }
 
     /// A gateway of the cheap algorithm with its first job.
@@ -164,8 +175,15 @@ impl Farm {
 
     pub(crate) async fn connect(&mut self) -> Client {
         let stream = soon(TcpStream::connect(self.address().await)).await.expect("it listens");
-        let (read, out) = stream.into_split();
-        Client { lines: BufReader::new(read), out, slot: String::new(), session: String::new() }
+        Client::over(stream)
+    }
+
+    /// A machine that comes through memory, said to be from this address.
+    pub(crate) async fn connect_from(&mut self, address: &str) -> Client {
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        let address = SocketAddr::new(address.parse().expect("an address"), 5000);
+        soon(self.side.enter(theirs, address)).await.expect("the gateway lives");
+        Client::over(ours)
     }
 
     /// A machine that is subscribed and authorised; its difficulty and its first job.
@@ -179,12 +197,8 @@ impl Farm {
         session: Option<&str>,
     ) -> (Client, f64, Value) {
         let mut client = self.connect().await;
-        client.subscribe(session).await;
-        client.ask("mining.authorize", json!([user, "x"])).await.expect("authorised");
-        let difficulty = client.hear().await;
-        assert_eq!(difficulty["method"], "mining.set_difficulty");
-        let notify = client.notify().await;
-        (client, difficulty["params"][0].as_f64().expect("a number"), notify)
+        let (told, notify) = client.introduce(user, session).await;
+        (client, told, notify)
     }
 
     /// Waits until the gateway's health says these words.
@@ -214,8 +228,8 @@ impl Farm {
 
 /// A machine's end of a connection.
 pub(crate) struct Client {
-    lines: BufReader<OwnedReadHalf>,
-    out: OwnedWriteHalf,
+    lines: BufReader<Box<dyn AsyncRead + Send + Unpin>>,
+    out: Box<dyn AsyncWrite + Send + Unpin>,
     pub(crate) slot: String,
     pub(crate) session: String,
 }
@@ -224,6 +238,12 @@ pub(crate) struct Client {
 pub(crate) type Refused = (i64, String);
 
 impl Client {
+    fn over(stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Self {
+        let (read, out) = tokio::io::split(stream);
+        let lines = BufReader::new(Box::new(read) as Box<dyn AsyncRead + Send + Unpin>);
+        Self { lines, out: Box::new(out), slot: String::new(), session: String::new() }
+    }
+
     pub(crate) async fn say(&mut self, line: &str) {
         soon(self.out.write_all(line.as_bytes())).await.expect("a listener");
     }
@@ -287,6 +307,16 @@ impl Client {
         self.session = result[0][0][1].as_str().expect("a session").to_owned();
         self.slot = result[1].as_str().expect("hex").to_owned();
         usize::try_from(result[2].as_u64().expect("a length")).expect("short")
+    }
+
+    /// Subscribes and authorises; its difficulty and its first job.
+    pub(crate) async fn introduce(&mut self, user: &str, session: Option<&str>) -> (f64, Value) {
+        self.subscribe(session).await;
+        self.ask("mining.authorize", json!([user, "x"])).await.expect("authorised");
+        let difficulty = self.hear().await;
+        assert_eq!(difficulty["method"], "mining.set_difficulty");
+        let notify = self.notify().await;
+        (difficulty["params"][0].as_f64().expect("a number"), notify)
     }
 
     /// Submits a share of a job with four bytes of extranonce2 at the job's own time.

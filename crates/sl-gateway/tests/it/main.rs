@@ -3,7 +3,9 @@
 mod handshake;
 mod harness;
 mod hostile;
+mod journal;
 mod life;
+mod live;
 mod replay;
 mod shares;
 mod work;

@@ -104,6 +104,7 @@ async fn each_refusal_has_its_code() {
         ntime: 2,
         malformed: 4,
         busy: 0,
+        unrecorded: 0,
     };
     assert_eq!(status.shares, expect);
     assert_eq!(status.shares.rejected(), 14);

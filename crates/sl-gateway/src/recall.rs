@@ -1,0 +1,113 @@
+//! What the journal knows of the run of the program before: machines find their slots, and shares
+//! of the jobs that they still have are taken.
+
+use std::{collections::HashMap, time::Duration};
+
+use sl_ledger::{Journal, Recalled, RecalledShare, SlotEntry, decode_job};
+use sl_ports::Clock;
+use sl_units::{Mono, Wall};
+use sl_work::JobId;
+
+use crate::{
+    GatewayError,
+    board::Board,
+    ledger::Ledger,
+    slots::{Moment, Origin, Slots},
+    standing::{ShareKey, Standing},
+};
+
+/// Jobs given out so long ago are recalled: no machine works longer on one.
+const JOBS: Duration = Duration::from_secs(600);
+/// Renewals of a job take numbers too and are not written: the next run begins so far above the
+/// last number that is. At one renewal in two seconds they last for three weeks on one job.
+const RENEWALS: u64 = 1 << 20;
+
+/// From where a run counts on.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Numbers {
+    /// The first issue of a job; `None` where no journal says.
+    pub(crate) first_sequence: Option<u64>,
+    pub(crate) last_ticket: u64,
+}
+
+/// How to recall.
+pub(crate) struct Recall {
+    pub(crate) clock: Clock,
+    pub(crate) resume_within: Duration,
+}
+
+impl Recall {
+    /// Recalls all, once a program: jobs, slots with what their machines sent, rates of workers.
+    pub(crate) async fn all(
+        &self,
+        journal: Option<&Journal>,
+        board: &mut Board,
+        slots: &mut Slots<Standing>,
+        ledger: &mut Ledger,
+    ) -> Result<Numbers, GatewayError> {
+        let Some(journal) = journal else { return Ok(Numbers::default()) };
+        let since = self.clock.wall().millis().saturating_sub(JOBS.as_millis() as u64);
+        let recalled = journal.recall(Wall::from_millis(since)).await?;
+        tracing::info!(
+            slots = recalled.slots.len(),
+            jobs = recalled.jobs.len(),
+            shares = recalled.shares.len(),
+            workers = recalled.workers.len(),
+            "recalled from the journal"
+        );
+        Ok(self.apply(recalled, board, slots, ledger))
+    }
+
+    fn apply(
+        &self,
+        recalled: Recalled,
+        board: &mut Board,
+        slots: &mut Slots<Standing>,
+        ledger: &mut Ledger,
+    ) -> Numbers {
+        for job in recalled.jobs {
+            let entry = job.0;
+            let id = JobId { source: entry.source, sequence: entry.sequence };
+            match decode_job(&entry.blob, id, entry.epoch, Mono::default()) {
+                Some(job) => board.recall(entry.number, job),
+                None => tracing::warn!(number = entry.number, "a job of before cannot be read"),
+            }
+        }
+        let mut sent = by_slot(recalled.shares, slots.layout().slot);
+        let now = self.clock.mono();
+        let moment = Moment { now, jobs: board.known(), resume_within: self.resume_within };
+        for entry in recalled.slots {
+            let shares = sent.remove(&entry.slot).unwrap_or_default();
+            let memory = Standing::recalled(entry.difficulty, shares);
+            if let Some(origin) = origin(&entry) {
+                slots.recall(entry.slot, entry.session, origin, memory, moment);
+            }
+        }
+        for worker in recalled.workers {
+            ledger.remember(&worker.worker, worker.rate);
+        }
+        let first_sequence = Some(recalled.last_job.saturating_add(RENEWALS));
+        Numbers { first_sequence, last_ticket: recalled.last_ticket }
+    }
+}
+
+fn origin(entry: &SlotEntry) -> Option<Origin> {
+    Some(Origin { address: entry.address.parse().ok()?, user_agent: entry.user_agent.clone() })
+}
+
+/// What each slot sent: a slot is the first bytes of the extranonce.
+fn by_slot(shares: Vec<RecalledShare>, width: usize) -> HashMap<u64, Vec<(u64, ShareKey)>> {
+    let mut sent: HashMap<u64, Vec<_>> = HashMap::new();
+    for RecalledShare { job, solution } in shares {
+        let Some((slot, own)) = solution.extranonce.split_at_checked(width) else { continue };
+        let slot = slot.iter().fold(0, |slot, byte| (slot << 8) | u64::from(*byte));
+        let key = ShareKey {
+            extranonce2: own.iter().fold(0, |key, byte| (key << 8) | u32::from(*byte)),
+            ntime: solution.ntime,
+            nonce: solution.nonce,
+            version: solution.version,
+        };
+        sent.entry(slot).or_default().push((job, key));
+    }
+    sent
+}

@@ -1,0 +1,304 @@
+//! The journal as the accounts use it: entries in groups, answers when they are on the disk.
+
+use std::{collections::VecDeque, future::pending, num::NonZeroU64, sync::Arc};
+
+use sl_chain::sha256d;
+use sl_ledger::{
+    BlockEntry, BlockEvent, Entry, JobEntry, Journal, Receipt, ShareEntry, SlotEntry, SlotEvent,
+    Solution, Unwritten, UpstreamEntry, VerdictEntry, encode_job,
+};
+use sl_ports::Clock;
+use sl_units::{Hash256, ShareDifficulty};
+use sl_work::{Fault, Outcome, Proven, SourceId};
+use tokio::sync::oneshot;
+
+use crate::{
+    board::Issued,
+    forward::Sent,
+    ledger::Arrival,
+    share::{Filed, Reason, Told, Turned},
+};
+
+/// While there is room for fewer entries, no further shares are counted, and their machines wait:
+/// a pass of the widest engine, with a block on every chain, needs less.
+const LEAST_ROOM: usize = 4096;
+
+/// An answer that leaves when its share is on the disk.
+pub(crate) type Due = (oneshot::Sender<Told>, Told);
+
+/// Writes into the journal, and holds answers until what they answer is on the disk.
+///
+/// ```text
+///  note ─▶ group ── flush ─▶ journal ── receipt ─▶ answers leave, in the order of the groups
+///                      └─ no room, or the commit fails ─▶ the answers say so
+/// ```
+/// Without a journal answers leave at once.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    journal: Option<Journal>,
+    clock: Clock,
+    source: SourceId,
+    next_ticket: NonZeroU64,
+    group: Vec<Entry>,
+    due: Vec<Due>,
+    /// Groups on their way to the disk.
+    waiting: VecDeque<(Receipt, Vec<Due>)>,
+}
+
+impl Recorder {
+    /// `last_ticket` is the highest that the journal has.
+    pub(crate) fn new(
+        journal: Option<Journal>,
+        clock: Clock,
+        source: SourceId,
+        last_ticket: u64,
+    ) -> Self {
+        let next_ticket = NonZeroU64::MIN.saturating_add(last_ticket);
+        Self {
+            journal,
+            clock,
+            source,
+            next_ticket,
+            group: Vec::new(),
+            due: Vec::new(),
+            waiting: VecDeque::new(),
+        }
+    }
+
+    /// Whether further shares can be recorded.
+    pub(crate) fn has_room(&self) -> bool {
+        self.journal.as_ref().is_none_or(|journal| journal.room() >= LEAST_ROOM)
+    }
+
+    /// A number for a share that goes up, for the verdict to come.
+    pub(crate) fn ticket(&mut self) -> Option<NonZeroU64> {
+        self.journal.as_ref()?;
+        let ticket = self.next_ticket;
+        self.next_ticket = ticket.saturating_add(1);
+        Some(ticket)
+    }
+
+    /// An answer that leaves with the group being made.
+    pub(crate) fn answer(&mut self, due: Due) {
+        self.due.push(due);
+    }
+
+    /// A share that is proven, and the blocks that it wins.
+    pub(crate) fn proven(&mut self, filed: &Filed, share: &Proven, ticket: Option<NonZeroU64>) {
+        if self.journal.is_none() {
+            return;
+        }
+        let solution = Solution {
+            extranonce: share.extranonce().into(),
+            version: share.version(),
+            ntime: share.ntime(),
+            nonce: share.nonce(),
+        };
+        self.group.push(Entry::Share(ShareEntry {
+            at: self.clock.wall(),
+            worker: filed.worker.clone(),
+            slot: filed.slot,
+            job: filed.job,
+            difficulty: filed.difficulty,
+            achieved: Some(reached(share.hash())),
+            judged: if filed.stale {
+                sl_ledger::Judged::Stale
+            } else {
+                sl_ledger::Judged::Accepted
+            },
+            missed: filed.missed.clone(),
+            ticket,
+            solution: Some(solution),
+        }));
+        for goal in share.goals_met() {
+            self.group.push(Entry::Block(BlockEntry {
+                at: self.clock.wall(),
+                chain: goal.chain,
+                height: goal.height,
+                // On an auxiliary chain this is the parent's header that proves the block.
+                hash: sha256d(share.header()),
+                worker: filed.worker.clone(),
+                job: filed.job,
+                event: BlockEvent::Found,
+            }));
+        }
+    }
+
+    /// A share that was hashed and proves nothing.
+    pub(crate) fn faulty(&mut self, filed: &Filed, fault: &Fault) {
+        let achieved = match fault {
+            Fault::LowDifficulty { hash, .. } => Some(reached(*hash)),
+            _ => None,
+        };
+        self.rejected(ShareEntry {
+            at: self.clock.wall(),
+            worker: filed.worker.clone(),
+            slot: filed.slot,
+            job: filed.job,
+            difficulty: filed.difficulty,
+            achieved,
+            judged: sl_ledger::Judged::Rejected(reason(Reason::of(fault))),
+            missed: Vec::new(),
+            ticket: None,
+            solution: None,
+        });
+    }
+
+    /// A share that was turned away before it was hashed. One of a machine that never had a job has
+    /// nothing to be measured by, and is only counted.
+    pub(crate) fn turned(&mut self, turned: &Turned) {
+        let Some(difficulty) = turned.difficulty else { return };
+        self.rejected(ShareEntry {
+            at: self.clock.wall(),
+            worker: turned.worker.clone(),
+            slot: turned.slot,
+            job: turned.job,
+            difficulty,
+            achieved: None,
+            judged: sl_ledger::Judged::Rejected(reason(turned.reason)),
+            missed: Vec::new(),
+            ticket: None,
+            solution: None,
+        });
+    }
+
+    fn rejected(&mut self, share: ShareEntry) {
+        if self.journal.is_some() {
+            self.group.push(Entry::Share(share));
+        }
+    }
+
+    /// A job that machines get; renewals of it are not written.
+    pub(crate) fn job(&mut self, issued: &Issued) {
+        if self.journal.is_some() && issued.is_first() {
+            self.group.push(Entry::Job(JobEntry {
+                at: self.clock.wall(),
+                number: issued.sequence,
+                source: issued.job.id.source.clone(),
+                sequence: issued.job.id.sequence,
+                epoch: issued.job.epoch,
+                blob: encode_job(&issued.job),
+            }));
+        }
+    }
+
+    /// A machine has a slot, and this difficulty.
+    pub(crate) fn slot(&mut self, arrival: &Arrival, difficulty: Option<ShareDifficulty>) {
+        if self.journal.is_some() {
+            self.group.push(Entry::Slot(SlotEntry {
+                at: self.clock.wall(),
+                slot: arrival.number,
+                event: SlotEvent::Held,
+                session: arrival.session.clone(),
+                worker: arrival.worker.clone(),
+                address: arrival.address.ip().to_string().into(),
+                user_agent: arrival.user_agent.clone(),
+                difficulty,
+            }));
+        }
+    }
+
+    /// The source changed its state.
+    pub(crate) fn source(&mut self, event: &str, why: &Arc<str>) {
+        if self.journal.is_some() {
+            self.group.push(Entry::Upstream(UpstreamEntry {
+                at: self.clock.wall(),
+                source: self.source.clone(),
+                event: event.into(),
+                why: why.clone(),
+            }));
+        }
+    }
+
+    /// The source's verdict on a share that went up.
+    pub(crate) fn verdict(&mut self, sent: &Sent, outcome: &Outcome) {
+        if let Some(ticket) = sent.ticket
+            && self.journal.is_some()
+        {
+            self.group.push(Entry::Verdict(VerdictEntry {
+                at: self.clock.wall(),
+                ticket,
+                worker: sent.worker.clone(),
+                source: self.source.clone(),
+                outcome: outcome.clone(),
+            }));
+        }
+    }
+
+    /// Gives the group to the journal; how many answers had to be told that it has no room.
+    pub(crate) fn flush(&mut self) -> u64 {
+        let Some(journal) = &self.journal else {
+            for (answer, told) in self.due.drain(..) {
+                // A connection that has gone meanwhile wants no answer.
+                let _ = answer.send(told);
+            }
+            return 0;
+        };
+        if self.group.is_empty() {
+            return 0;
+        }
+        let due = std::mem::take(&mut self.due);
+        match journal.append(std::mem::take(&mut self.group)) {
+            Ok(receipt) if due.is_empty() => {
+                drop(receipt);
+                0
+            }
+            Ok(receipt) => {
+                self.waiting.push_back((receipt, due));
+                0
+            }
+            Err(full) => {
+                tracing::error!(%full, "the journal does not take what happened");
+                unrecorded(due)
+            }
+        }
+    }
+
+    /// Waits until the oldest group is on the disk; for ever when none is on its way. Cancel-safe:
+    /// it stays the oldest until [`synced`](Self::synced).
+    pub(crate) async fn sync(&mut self) -> Result<u64, Unwritten> {
+        match self.waiting.front_mut() {
+            Some((receipt, _)) => receipt.await,
+            None => pending().await,
+        }
+    }
+
+    /// Lets the answers of the oldest group leave; how many had to be told that it failed.
+    pub(crate) fn synced(&mut self, outcome: &Result<u64, Unwritten>) -> u64 {
+        let Some((_, due)) = self.waiting.pop_front() else { return 0 };
+        match outcome {
+            Ok(commit) => {
+                tracing::trace!(name: "share.acknowledged", commit, shares = due.len());
+                for (answer, told) in due {
+                    let _ = answer.send(told);
+                }
+                0
+            }
+            // The journal's own service tells why, and is degraded.
+            Err(_) => unrecorded(due),
+        }
+    }
+}
+
+fn unrecorded(due: Vec<Due>) -> u64 {
+    let shares = due.len() as u64;
+    for (answer, _) in due {
+        let _ = answer.send(Told::Unrecorded);
+    }
+    shares
+}
+
+fn reached(hash: Hash256) -> ShareDifficulty {
+    sl_units::Target::from_le_bytes(*hash.as_bytes()).into()
+}
+
+const fn reason(reason: Reason) -> sl_ledger::Reason {
+    match reason {
+        Reason::UnknownJob => sl_ledger::Reason::UnknownJob,
+        Reason::Duplicate => sl_ledger::Reason::Duplicate,
+        Reason::LowDifficulty => sl_ledger::Reason::LowDifficulty,
+        Reason::Ntime => sl_ledger::Reason::Ntime,
+        Reason::Malformed => sl_ledger::Reason::Malformed,
+        Reason::Busy => sl_ledger::Reason::Busy,
+    }
+}

@@ -1,0 +1,164 @@
+//! Settings that change while machines are served, and machines that come by memory.
+
+use std::time::Duration;
+
+use serde_json::json;
+use sl_gateway::{GatewayStatus, VardiffRule};
+
+use crate::harness::{Farm, difficulty, job, settings, soon};
+
+#[tokio::test]
+async fn a_new_address_takes_over_and_nobody_is_dropped() {
+    let mut farm = Farm::working().await;
+    let (mut machine, _, notify) = farm.machine("rig.1").await;
+    let old = farm.address().await;
+    // A port that was free a moment ago.
+    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let new = free.local_addr().expect("bound");
+    let held = farm.live.apply(settings(|settings| settings.listen = new));
+    let held = held.expect_err("somebody else has it").to_string();
+    assert!(held.contains(&new.to_string()) && held.contains("listens where it did"), "{held}");
+    drop(free);
+    farm.live.apply(settings(|settings| settings.listen = new)).expect("it is free");
+    farm.status_when(|status| status.listen == Some(new)).await;
+    machine.submit("rig.1", &notify, 0, 1).await.expect("still connected");
+    farm.machine("rig.2").await;
+    assert!(tokio::net::TcpStream::connect(old).await.is_err(), "the old one is closed");
+    let wide = farm.live.apply(settings(|it| it.listen = "0.0.0.0:0".parse().expect("wide")));
+    assert!(wide.expect_err("not allowed").to_string().contains("allow_lan"));
+    farm.stop().await;
+}
+
+#[tokio::test]
+async fn limits_and_difficulty_follow_while_machines_mine() {
+    let mut farm = Farm::working().await;
+    let (mut machine, told, notify) = farm.machine("rig.1").await;
+    assert_eq!(told, 0.25);
+    let lower = |settings: &mut sl_gateway::GatewaySettings| {
+        settings.max_difficulty = Some(difficulty(0.125));
+        settings.vardiff = VardiffRule::Fixed;
+        settings.max_connections = 1;
+    };
+    farm.live
+        .apply(settings(|it| {
+            it.listen = "127.0.0.1:0".parse().expect("an address");
+            lower(it);
+        }))
+        .expect("no new address");
+    farm.give(job(2, 1, &[], &farm.clock));
+    assert_eq!(machine.hear().await["params"], json!([0.125]));
+    machine.notify().await;
+    machine.submit("rig.1", &notify, 0, 1).await.expect("the old difficulty held for the old job");
+    let mut second = farm.connect().await;
+    second.closed().await;
+    farm.status_when(|status| status.protection.over_limit == 1).await;
+    machine.submit("rig.1", &notify, 0, 2).await.expect("over the limit or not, it stays");
+    farm.stop().await;
+}
+
+#[tokio::test]
+async fn a_new_difficulty_comes_at_once_with_the_job_sent_again() {
+    let mut farm = Farm::working_with(|settings| {
+        settings.min_difficulty = difficulty(0.001);
+        settings.start_difficulty = Some(difficulty(0.01));
+    })
+    .await;
+    let (mut machine, told, first) = farm.machine("rig.1").await;
+    let (mut bystander, ..) = farm.machine("rig.2").await;
+    assert_eq!(told, 0.01);
+    // Far more than six a minute: the count says so within its first shares, and no new job comes.
+    let mut lines = String::new();
+    for nonce in 0..24 {
+        let params = json!(["rig.1", first[0], "00000000", first[7], format!("{nonce:08x}")]);
+        lines += &format!("{}\n", json!({"id": 4, "method": "mining.submit", "params": params}));
+    }
+    machine.say(&lines).await;
+    let again = loop {
+        let heard = machine.hear().await;
+        if heard["method"] == "mining.set_difficulty" {
+            assert!(heard["params"][0].as_f64().expect("a number") > 0.5, "{heard}");
+            break machine.notify().await;
+        }
+        assert_eq!(heard["result"], json!(true), "{heard}");
+    };
+    assert_ne!(again[0], first[0], "under a number of its own");
+    assert_eq!(again[8], json!(false));
+    assert!(again[7].as_str() > first[7].as_str(), "with a later time: {again} {first}");
+    machine.submit("rig.1", &first, 0, 24).await.expect("old work at the old difficulty");
+    // It was for this machine alone.
+    let reply = bystander.ask("mining.ping", json!([])).await;
+    assert_eq!(reply, Ok(json!("pong")));
+    farm.stop().await;
+}
+
+#[tokio::test]
+async fn an_address_that_misbehaves_is_kept_out_and_its_neighbours_are_not() {
+    let mut farm = Farm::working().await;
+    let mut honest = farm.connect_from("198.51.100.7").await;
+    let (_, notify) = honest.introduce("rig.1", None).await;
+    let mut sleeper = farm.connect_from("203.0.113.9").await;
+    sleeper.introduce("sleeper", None).await;
+    // Half a ban each, and a little is forgiven in between.
+    for _ in 0..3 {
+        let mut rude = farm.connect_from("203.0.113.9").await;
+        rude.say(&"x\n".repeat(20)).await;
+        rude.closed().await;
+    }
+    farm.status_when(|status| status.guard.bans == 1).await;
+    let mut again = farm.connect_from("203.0.113.9").await;
+    again.closed().await;
+    // A connection of it that was there before ends with its next word.
+    sleeper.say("{\"id\":1,\"method\":\"mining.ping\",\"params\":[]}\n").await;
+    sleeper.closed().await;
+    let refused = |status: &GatewayStatus| {
+        status.guard.refused(sl_guard::RefuseWhy::Banned) >= 1 && status.protection.banned == 1
+    };
+    farm.status_when(refused).await;
+    honest.submit("rig.1", &notify, 0, 1).await.expect("accepted");
+    farm.connect_from("203.0.113.8").await.introduce("rig.2", None).await;
+    farm.stop().await;
+}
+
+#[tokio::test]
+async fn a_line_that_drips_ends_its_connection() {
+    let mut farm =
+        Farm::working_with(|settings| settings.line_within = Duration::from_secs(1)).await;
+    let mut slow = farm.connect_from("203.0.113.9").await;
+    slow.introduce("slow", None).await;
+    slow.say("{\"id\":1,").await;
+    slow.closed().await;
+    let ended = |status: &GatewayStatus| {
+        status.guard.closed(sl_guard::CloseWhy::TooSlow)
+            + status.guard.closed(sl_guard::CloseWhy::LineTimeout)
+            == 1
+    };
+    farm.status_when(ended).await;
+    farm.stop().await;
+}
+
+#[tokio::test]
+async fn a_thousand_machines_come_by_memory_and_hear_one_job() {
+    let mut farm = Farm::working().await;
+    let mut machines = Vec::new();
+    for number in 0..1000 {
+        let mut machine = farm.connect_from("10.1.2.3").await;
+        machine.introduce(&format!("rig.{number}"), None).await;
+        machines.push(machine);
+    }
+    let mut slots: Vec<_> = machines.iter().map(|machine| machine.slot.clone()).collect();
+    slots.sort();
+    slots.dedup();
+    assert_eq!(slots.len(), 1000, "no two share a slot");
+    farm.give(job(2, 2, &[], &farm.clock));
+    let mut lines = Vec::new();
+    for machine in &mut machines {
+        let notify = soon(machine.notify()).await;
+        lines.push(notify);
+    }
+    lines.dedup();
+    assert_eq!(lines.len(), 1, "one line serves all");
+    let sent =
+        |status: &GatewayStatus| status.sent.back().is_some_and(|sent| sent.machines == 1000);
+    farm.status_when(sent).await;
+    farm.stop().await;
+}

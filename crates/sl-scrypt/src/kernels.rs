@@ -72,7 +72,7 @@ macro_rules! kernel {
 
 kernel! {
     /// Any CPU, one lane.
-    Portable = "portable", u32, Soa, cost: 690, detect: Some(())
+    Portable = "portable", u32, Soa, cost: 590, detect: Some(())
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -90,13 +90,13 @@ kernel! {
 #[cfg(target_arch = "x86_64")]
 kernel! {
     /// 512 bits, 32 registers, a rotation in one instruction.
-    Avx512Soa = "avx512", Avx512, Soa, cost: 1500, detect: Avx512::detect(), feature: "avx512f"
+    Avx512Soa = "avx512", Avx512, Soa, cost: 1280, detect: Avx512::detect(), feature: "avx512f"
 }
 
 #[cfg(target_arch = "x86_64")]
 kernel! {
     /// 256 bits with the registers and the rotation of AVX-512, for CPUs that run slower with 512.
-    Avx512VlSoa = "avx512vl", Avx512Vl, Soa, cost: 1000, detect: Avx512Vl::detect(), feature: "avx512vl"
+    Avx512VlSoa = "avx512vl", Avx512Vl, Soa, cost: 930, detect: Avx512Vl::detect(), feature: "avx512vl"
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -108,7 +108,7 @@ kernel! {
 #[cfg(target_arch = "x86_64")]
 kernel! {
     /// As the one before: faster than rows on Sapphire Rapids, slower on Zen 3.
-    Avx2Soa = "avx2-soa", Avx2, Soa, cost: 1450, detect: Avx2::detect(), feature: "avx2"
+    Avx2Soa = "avx2-soa", Avx2, Soa, cost: 1310, detect: Avx2::detect(), feature: "avx2"
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -11,7 +11,8 @@
 //! This is one of the two crates with `unsafe` code. How it is kept small: a value of a SIMD type
 //! is only made with a proof that this CPU has its instructions (`lanes::Lanes::Cpu`), so
 //! arithmetic on it is safe; each layout of ROMix is written once, for any lane type; each engine
-//! is a row in `kernels`.
+//! is a row in `kernels`. Memory is the system's, through one door, `scratch`: what it holds and whether
+//! huge pages were to be had tells [`scratch_report`].
 //!
 //! ```
 //! use sl_pow::Registry;

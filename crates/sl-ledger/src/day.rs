@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::{path::Path, sync::LazyLock};
 
 use sha2::{Digest as _, Sha256};
 use sl_store::{Access, Database, Durability, Insert, StoreError};
@@ -11,7 +11,7 @@ use crate::{
     draft::{Draft, Drafted},
     files::{day_path, day_text, millis},
     schema,
-    table::{Stored, TABLES, Table},
+    table::{Description, Stored, TABLES, Table},
 };
 
 /// The running hash over all rows of a file: each commit's is that of the one before and of its
@@ -20,6 +20,13 @@ pub(crate) type Chain = [u8; 16];
 
 /// Rows that are read at once.
 pub(crate) const WINDOW: i64 = 8192;
+
+/// The statements that fill the tables, in their order.
+static INSERTS: LazyLock<Vec<Insert>> = LazyLock::new(|| {
+    let insert =
+        |(_, table): &(Table, Description)| Insert::new(table.name, &table.insert_columns(), "");
+    TABLES.iter().map(insert).collect()
+});
 
 /// The file of one day, open.
 #[derive(Debug)]
@@ -30,7 +37,6 @@ pub(crate) struct DayFile {
     pub(crate) last: i64,
     pub(crate) chain: Chain,
     pub(crate) dictionary: Dictionary,
-    inserts: Vec<Insert>,
 }
 
 /// What a file says of itself in its first row.
@@ -148,12 +154,8 @@ impl DayFile {
         let Ok(chain) = Chain::try_from(chain) else {
             return Err(damaged(&database, "its last commit has no chain value".into()));
         };
-        let inserts = TABLES
-            .iter()
-            .map(|(_, table)| Insert::new(table.name, &table.insert_columns(), ""))
-            .collect();
         let dictionary = Dictionary::default();
-        let mut file = Self { database, head, last, chain, dictionary, inserts };
+        let mut file = Self { database, head, last, chain, dictionary };
         for table in [Table::Names, Table::Coins] {
             for stored in file.rows_of(table, 0, i64::MAX).await? {
                 file.dictionary.learn(&stored);
@@ -190,7 +192,6 @@ impl DayFile {
     }
 
     async fn write(&mut self, drafted: &Drafted) -> Result<(), StoreError> {
-        self.database.begin().await?;
         let mut by_table: [Vec<&Stored>; TABLES.len()] = Default::default();
         for stored in &drafted.rows {
             if let Some(rows) = by_table.get_mut(stored.table as usize) {
@@ -199,17 +200,19 @@ impl DayFile {
         }
         let connection = self.database.connection();
         let written = async {
-            for (rows, insert) in by_table.iter().zip(&self.inserts) {
-                insert.rows(connection, rows, |stored, values| stored.bind(values)).await?;
-            }
-            sqlx::query("INSERT INTO commits VALUES(?1, ?2)")
+            // One way to SQLite's thread for both: the way is what costs.
+            sqlx::query("BEGIN IMMEDIATE; INSERT INTO commits VALUES(?, ?)")
                 .bind(drafted.last)
                 .bind(drafted.chain.to_vec())
-                .execute(connection)
-                .await
+                .execute(&mut *connection)
+                .await?;
+            for (rows, insert) in by_table.iter().zip(INSERTS.iter()) {
+                insert.rows(connection, rows, |stored, values| stored.bind(values)).await?;
+            }
+            Ok(())
         };
         match written.await {
-            Ok(_) => self.database.commit().await,
+            Ok(()) => self.database.commit().await,
             Err(error) => Err(self.database.error("write to", &error)),
         }
     }
@@ -262,14 +265,13 @@ impl DayFile {
 
     /// The last row of all tables.
     async fn end(&mut self) -> Result<i64, StoreError> {
-        let last = |(_, table): &(Table, crate::table::Description)| {
+        let last = |(_, table): &(Table, Description)| {
             format!("SELECT coalesce(max(row), 0) AS last FROM {}", table.name)
         };
         let all: Vec<_> = TABLES.iter().map(last).collect();
         let statement = format!("SELECT max(last) FROM ({})", all.join(" UNION ALL "));
-        let row = sqlx::query(sqlx::AssertSqlSafe(statement))
-            .fetch_one(self.database.connection())
-            .await;
+        let row =
+            sqlx::query(sqlx::AssertSqlSafe(statement)).fetch_one(self.database.connection()).await;
         let end = row.and_then(|row| row.try_get(0));
         end.map_err(|error| self.database.error("read", &error))
     }

@@ -294,7 +294,9 @@ impl Desk {
                     roll_up_day(&mut self.rollup, &mut open).await;
                     open.file.database.close().await?;
                 }
-                Err(LedgerError::Store(error @ StoreError::Newer { .. })) => return Err(error.into()),
+                Err(LedgerError::Store(error @ StoreError::Newer { .. })) => {
+                    return Err(error.into());
+                }
                 Err(error) => tracing::error!(%error, "a day's journal cannot be read"),
             }
         }
@@ -392,7 +394,8 @@ pub(crate) async fn catch_up(
             tally::add(&mut sums, file.head.day, &file.dictionary, &stored);
         }
         sums.upto = upto;
-        if sums.len() > MOST_POINTS && rollup.add(&identity, &day_text(file.head.day), &sums).await?
+        if sums.len() > MOST_POINTS
+            && rollup.add(&identity, &day_text(file.head.day), &sums).await?
         {
             sums = Sums::after(upto);
         }

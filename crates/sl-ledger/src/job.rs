@@ -64,9 +64,8 @@ pub fn decode_job(bytes: &[u8], id: JobId, epoch: u64, born: Mono) -> Option<Job
     let prefix = piece(&mut from)?;
     let suffix = piece(&mut from)?;
     let [count] = take(&mut from)?;
-    let branch = (0..count)
-        .map(|_| take(&mut from).map(Hash256::from_bytes))
-        .collect::<Option<Vec<_>>>()?;
+    let branch =
+        (0..count).map(|_| take(&mut from).map(Hash256::from_bytes)).collect::<Option<Vec<_>>>()?;
     let wanted = Target::from_le_bytes(take(&mut from)?);
     let [count] = take(&mut from)?;
     let goals = (0..count).map(|_| goal(&mut from)).collect::<Option<Vec<_>>>()?;

@@ -13,7 +13,9 @@ const WAITING: usize = 32_768;
 /// Entries after which a commit takes no further group.
 const COMMIT: usize = 4096;
 /// Commits begin no sooner after each other, so that under load each takes many shares.
-const GATHER: Duration = Duration::from_millis(2);
+///
+/// A commit costs some 0.3 ms of CPU however small it is: at 100 a second that is 3 % of a core.
+const GATHER: Duration = Duration::from_millis(10);
 
 /// What a journal is to be.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -60,7 +62,11 @@ impl Journal {
     /// A journal that keeps nothing: its receipts resolve at once.
     #[must_use]
     pub fn off() -> Self {
-        Self { lane: None, folder: None, status: watch::Sender::new(JournalStatus::default()).subscribe() }
+        Self {
+            lane: None,
+            folder: None,
+            status: watch::Sender::new(JournalStatus::default()).subscribe(),
+        }
     }
 
     /// Puts entries into the next group commit. Never waits. Dropping the receipt changes nothing.

@@ -41,30 +41,38 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod backup;
 mod day;
 mod desk;
 mod dictionary;
 mod draft;
 mod entry;
 mod error;
+mod export;
 mod files;
 mod job;
 mod journal;
+mod proof;
 mod recall;
 mod schema;
 mod status;
 mod table;
 mod tally;
+mod verify;
 mod writer;
 
+pub use backup::{BackedUp, backup};
 pub use entry::{
     BlockEntry, BlockEvent, Entry, JobEntry, Judged, Reason, ShareEntry, SlotEntry, SlotEvent,
     Solution, UpstreamEntry, VerdictEntry,
 };
 pub use error::LedgerError;
+pub use export::{Exported, Format, export};
 pub use job::{decode_job, encode_job};
 pub use journal::{Journal, Options};
+pub use proof::Proofs;
 pub use recall::{Recalled, RecalledJob, RecalledShare, WorkerMemory};
 pub use sl_store::{Full, Receipt, Unwritten};
 pub use status::JournalStatus;
+pub use verify::{Finding, ShareSums, Verified, VerifiedFile, verify};
 pub use writer::Writer;

@@ -209,7 +209,10 @@ async fn shares_of(
 fn share(file: &DayFile, stored: &Stored) -> Option<RecalledShare> {
     let duplicate = crate::Reason::Duplicate.code();
     (stored.cell("judged").int()? != duplicate).then_some(())?;
-    Some(RecalledShare { job: count(stored.cell("job"))?, solution: solution(file.head.day, stored)? })
+    Some(RecalledShare {
+        job: count(stored.cell("job"))?,
+        solution: solution(file.head.day, stored)?,
+    })
 }
 
 /// What the miner of a share chose.

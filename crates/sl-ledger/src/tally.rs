@@ -28,10 +28,7 @@ pub(crate) const STALE_DIFFICULTY: usize = 1;
 pub(crate) fn add(sums: &mut Sums, day: i64, dictionary: &Dictionary, stored: &Stored) {
     sums.upto = stored.row;
     match (stored.table, stored.cells.as_slice()) {
-        (
-            Table::Shares,
-            [at, worker, _, _, difficulty, achieved, judged, missed, ..],
-        ) => {
+        (Table::Shares, [at, worker, _, _, difficulty, achieved, judged, missed, ..]) => {
             let Some(point) = point(sums, day, dictionary, at, worker) else { return };
             share(point, dictionary, difficulty, achieved, judged, missed);
         }

@@ -117,7 +117,7 @@ async fn write(
         tracing::error!(entries = failed, %why, "journal entries are not on the disk");
     } else {
         tracing::trace!(
-            name: "journal.synced",
+            target: "journal.synced",
             commit,
             entries = written,
             "journal synced"

@@ -326,7 +326,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .busy_timeout(BUSY)
-        .statement_cache_capacity(64)
+        .statement_cache_capacity(2 * crate::insert::ROWS)
         .disable_statement_logging()
 }
 

@@ -1,16 +1,20 @@
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use sqlx::{Arguments as _, AssertSqlSafe, Encode, Sqlite, SqliteConnection, Type};
 
-/// Rows of one statement, largest first: each number of rows is a sum of these, so that a handful
-/// of prepared statements does for all.
-const SIZES: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
+/// The most rows of one statement. Each number of rows up to this has a statement of its own: a
+/// statement is a way to SQLite's thread and back, which costs more than its rows.
+pub(crate) const ROWS: usize = 64;
 
-/// Many rows into one table with few statements.
+/// Many rows into one table with few statements, which are prepared once.
 #[derive(Debug)]
 pub struct Insert {
-    statements: [Arc<str>; SIZES.len()],
+    head: String,
+    row: String,
+    conflict: String,
     columns: usize,
+    /// By number of rows, less one.
+    statements: [OnceLock<Arc<str>>; ROWS],
 }
 
 /// The values of the rows of one statement, in the order of the columns.
@@ -22,13 +26,13 @@ impl Insert {
     /// `ON CONFLICT DO NOTHING`; it may be empty.
     #[must_use]
     pub fn new(table: &'static str, columns: &[&'static str], conflict: &str) -> Self {
-        let row = format!("({})", vec!["?"; columns.len()].join(","));
-        let names = columns.join(",");
-        let statement = |rows: usize| {
-            let rows = vec![row.as_str(); rows].join(",");
-            format!("INSERT INTO {table}({names}) VALUES {rows} {conflict}").into()
-        };
-        Self { statements: SIZES.map(statement), columns: columns.len() }
+        Self {
+            head: format!("INSERT INTO {table}({}) VALUES ", columns.join(",")),
+            row: format!("({})", vec!["?"; columns.len()].join(",")),
+            conflict: format!(" {conflict}"),
+            columns: columns.len(),
+            statements: [const { OnceLock::new() }; ROWS],
+        }
     }
 
     /// Inserts the rows; `bind` gives the values of one.
@@ -38,22 +42,28 @@ impl Insert {
     pub async fn rows<R>(
         &self,
         connection: &mut SqliteConnection,
-        mut rows: &[R],
+        rows: &[R],
         bind: impl Fn(&R, &mut Values),
     ) -> Result<(), sqlx::Error> {
-        for (size, statement) in SIZES.into_iter().zip(&self.statements) {
-            while let Some((now, rest)) = rows.split_at_checked(size) {
-                let mut values = Values::default();
-                values.0.reserve(size * self.columns, 0);
-                for row in now {
-                    bind(row, &mut values);
-                }
-                let query = sqlx::query_with(AssertSqlSafe(Arc::clone(statement)), values.0);
-                query.execute(&mut *connection).await?;
-                rows = rest;
+        for (rows, statement) in rows.chunks(ROWS).filter_map(|rows| {
+            // Chunks are never empty and never longer than there are statements.
+            Some((rows, self.statements.get(rows.len().checked_sub(1)?)?))
+        }) {
+            let mut values = Values::default();
+            values.0.reserve(rows.len() * self.columns, 0);
+            for row in rows {
+                bind(row, &mut values);
             }
+            let statement = statement.get_or_init(|| self.statement(rows.len()));
+            let query = sqlx::query_with(AssertSqlSafe(Arc::clone(statement)), values.0);
+            query.execute(&mut *connection).await?;
         }
         Ok(())
+    }
+
+    fn statement(&self, rows: usize) -> Arc<str> {
+        let rows = vec![self.row.as_str(); rows].join(",");
+        format!("{}{rows}{}", self.head, self.conflict).into()
     }
 }
 

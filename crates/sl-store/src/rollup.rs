@@ -228,9 +228,10 @@ impl<const C: usize, const S: usize> Rollup<C, S> {
     /// # Errors
     /// What SQLite says.
     pub async fn sources(&mut self) -> Result<Vec<(String, String, i64)>, StoreError> {
-        let rows = sqlx::query_as("SELECT source, label, row FROM watermarks ORDER BY label, source")
-            .fetch_all(self.database.connection())
-            .await;
+        let rows =
+            sqlx::query_as("SELECT source, label, row FROM watermarks ORDER BY label, source")
+                .fetch_all(self.database.connection())
+                .await;
         rows.map_err(|error| self.database.error("read", &error))
     }
 
@@ -345,7 +346,7 @@ impl<const C: usize, const S: usize> Rollup<C, S> {
         );
         let of = series.map(str::to_owned);
         let connection = self.database.connection();
-        let mut by_cause: HashMap<(i64, String), Vec<(Arc<str>, u64)>> = HashMap::new();
+        let mut by_cause = HashMap::<(i64, String), Vec<_>>::new();
         let rows = sqlx::query_as::<_, (i64, String, String, i64)>(sqlx::AssertSqlSafe(causes));
         let rows = rows.bind(period).bind(from).bind(to).bind(of.clone());
         for (start, series, cause, count) in rows.fetch_all(&mut *connection).await? {

@@ -6,8 +6,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use sl_config::Setting;
 
 mod config;
+mod pool;
 
 pub(crate) use config::{Config, TemplateArg};
+pub(crate) use pool::Pool;
 
 /// The operations suite of a Scrypt mine: Litecoin, Dogecoin and the coins merge-mined with them.
 ///
@@ -66,6 +68,9 @@ pub(crate) enum Command {
     /// Settings: a file to start from, a check, what holds, changing one value
     #[command(subcommand)]
     Config(Config),
+    /// Pools: the catalogue, and what each endpoint answers
+    #[command(subcommand)]
+    Pool(Pool),
     /// The services of this configuration as a graph, with their health if they run
     Services,
     /// What this machine can do, what is in the way, and the command that cures it

@@ -3,6 +3,7 @@
 pub(crate) mod auxpow;
 pub(crate) mod paint;
 pub(crate) mod plan;
+pub(crate) mod pool;
 
 use std::fmt::Write as _;
 

@@ -5,6 +5,7 @@ use sl_hasher::Habit;
 use sl_pow::{Algorithm, AlgorithmFamily, NameTaken, Registry};
 use sl_solo::SettingsErrors;
 use sl_supervise::PlanError;
+use sl_upstream::PoolSettingsError;
 use thiserror::Error;
 
 use self::parts::Parts;
@@ -51,6 +52,9 @@ pub enum AssembleError {
     /// The nodes' settings are wrong.
     #[error("{0}")]
     Solo(#[from] SettingsErrors),
+    /// The pool's settings are wrong.
+    #[error("pool: {0}")]
+    Pool(#[from] PoolSettingsError),
     /// No engine is right on this machine.
     #[error(transparent)]
     Engines(#[from] BenchError),
@@ -74,7 +78,14 @@ impl AssembleError {
     /// Whether the user can mend it in settings or flags.
     #[must_use]
     pub const fn is_settings(&self) -> bool {
-        matches!(self, Self::Secret { .. } | Self::Solo(_) | Self::GatewayPort(_) | Self::NoSource)
+        matches!(
+            self,
+            Self::Secret { .. }
+                | Self::Solo(_)
+                | Self::Pool(_)
+                | Self::GatewayPort(_)
+                | Self::NoSource
+        )
     }
 }
 

@@ -28,6 +28,7 @@ mod engines;
 mod latency;
 pub mod metrics;
 mod plan;
+pub mod pools;
 mod ports;
 mod reload;
 mod settings;

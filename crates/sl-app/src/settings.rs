@@ -9,9 +9,11 @@ use sl_gateway::GatewaySettings;
 use sl_hasher::HasherSettings;
 use sl_solo::{CoinName, NodeSection, SoloSection};
 use sl_units::HashRate;
-use sl_upstream::PoolSettings;
+use sl_upstream::{FailoverSettings, PoolEntry, PoolSettings};
 
 use crate::control::ControlSettings;
+
+mod pools;
 
 sl_config::setting_enum! {
     /// What the program is for.
@@ -57,6 +59,10 @@ sl_config::settings! {
         section control: ControlSettings,
         /// A pool to work for.
         optional pool: PoolSettings,
+        /// Several pools: the best that works has the machines, the next stands by.
+        list pools: PoolEntry,
+        /// How one of several pools is chosen, and left.
+        section failover: FailoverSettings,
         /// Own coin nodes to mine on.
         section solo: SoloSection,
     }
@@ -108,6 +114,14 @@ impl SimulationSettings {
 
 /// What no single setting can know: rules of production mode, values that exclude each other.
 pub fn check(settings: &Settings, check: &mut Check<'_>) {
+    check_plan(settings, check);
+    if settings.mode == Mode::Production {
+        examples(settings, check);
+    }
+}
+
+/// The same for a plan that is shown and not run: addresses may be the example.
+pub fn check_plan(settings: &Settings, check: &mut Check<'_>) {
     let coins = settings.simulation.chains();
     if !coins.iter().any(|coin| coin.row().role == coins::Role::Parent) {
         let wrong = Wrong::value("no parent chain is among the coins, allowed: a list with LTC");
@@ -142,6 +156,10 @@ pub fn check(settings: &Settings, check: &mut Check<'_>) {
     if let Err(wrong) = settings.gateway.may_listen() {
         check.refuse("gateway.listen", Wrong::value(wrong.to_string()));
     }
+    if let Some(Err(wrong)) = settings.pool.as_ref().map(PoolSettings::login) {
+        check.refuse("pool.user", Wrong::value(wrong.to_string()));
+    }
+    pools::check(settings, check);
     if settings.mode == Mode::Production {
         production(settings, check);
     }
@@ -182,38 +200,45 @@ fn production(settings: &Settings, check: &mut Check<'_>) {
     if settings.gateway.password.as_ref().is_some_and(Secret::is_inline) {
         refuse_inline(check, "gateway.password");
     }
-    if settings.pool.is_none() && settings.solo.parent.is_none() {
+    if settings.pool.is_none() && settings.pools.is_empty() && settings.solo.parent.is_none() {
         let wrong = Wrong::value("production mode needs somewhere to mine");
         check.refuse(
             "mode",
-            wrong.hint("give a pool (pool.url, pool.user) or own nodes (solo.parent)"),
+            wrong.hint(
+                "give a pool (pool.url, pool.user), several (pools) or own nodes (solo.parent)",
+            ),
         );
     }
-    if let Some(pool) = &settings.pool {
+    for (key, password) in pools::passwords(settings) {
         // "x" and the like are no secrets: pools read them as nothing.
         let plain = |text: &str| text.len() > 1 && !text.contains('=');
-        if let Secret::Inline(text) = &pool.password
+        if let Secret::Inline(text) = password
             && plain(text.expose())
         {
-            refuse_inline(check, "pool.password");
+            refuse_inline(check, &key);
         }
     }
     for (key, node) in nodes(settings) {
         if node.password.is_inline() {
             refuse_inline(check, &format!("{key}.password"));
         }
-        if let Ok(address) = Address::parse(&node.address, node.coin.row())
-            && address.is_example()
-        {
-            let wrong = Wrong::value(format!(
-                "{} is the example address, whose key nobody has",
-                node.address
-            ));
-            check.refuse(
-                &format!("{key}.address"),
-                wrong.hint("give an address of your own wallet"),
-            );
+    }
+}
+
+/// Nobody's wallets must not be paid to.
+fn examples(settings: &Settings, check: &mut Check<'_>) {
+    let refuse = |check: &mut Check<'_>, key: &str, address: &str| {
+        let wrong = format!("{address} is the example address, whose key nobody has");
+        check.refuse(key, Wrong::value(wrong).hint("give an address of your own wallet"));
+    };
+    for (key, node) in nodes(settings) {
+        let address = Address::parse(&node.address, node.coin.row());
+        if address.is_ok_and(|address| address.is_example()) {
+            refuse(check, &format!("{key}.address"), &node.address);
         }
+    }
+    for (key, address) in pools::examples(settings) {
+        refuse(check, &key, &address);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The state tree, filled from what each service tells of itself.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use sl_gateway::GatewayStatus;
 use sl_hasher::{HasherStatus, Reasons};
@@ -10,13 +10,16 @@ use sl_solo::SoloStatus;
 use sl_supervise::{Class, HealthTable};
 use sl_telemetry::HistogramSnapshot;
 use sl_units::Mono;
-use sl_upstream::{PoolState, PoolStatus};
+use sl_upstream::{GroupStatus, PoolState, PoolStatus};
 use sl_view::{
     Chain, Gateway, Latency, Machines, Mode, Pool, Process, Service, Shares, State, Summary, World,
 };
+use sl_work::{SourceHandle, WorkSource};
 use tokio::sync::watch;
 
 use crate::{blocks::Tallies, latency::Latencies};
+
+mod upstream;
 
 /// Tells the state at any instant. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -32,6 +35,8 @@ pub struct View {
     pub(crate) gateway: Option<watch::Receiver<GatewayStatus>>,
     pub(crate) latencies: Option<watch::Receiver<Latencies>>,
     pub(crate) pool: Option<(String, watch::Receiver<PoolStatus>)>,
+    /// Several pools as one, with the source that says how wide they are.
+    pub(crate) upstream: Option<(GroupStatus, SourceHandle)>,
     pub(crate) hasher: Option<watch::Receiver<HasherStatus>>,
 }
 
@@ -60,7 +65,12 @@ impl View {
             summary.gateway = Some(self.gateway(&gateway));
         }
         if let Some((url, pool)) = &self.pool {
-            summary.pool = Some(as_pool(url, &pool.borrow()));
+            summary.pool = Some(as_pool(url, &pool.borrow(), now));
+        }
+        if let Some((group, source)) = &self.upstream {
+            let widest = source.status().borrow().widest;
+            let (upstream, pool) = upstream::upstream(group, widest, now);
+            (summary.upstream, summary.pool) = (Some(upstream), pool);
         }
         summary.chains = match &self.solo {
             Some(solo) => self.chains(&solo.borrow(), scale),
@@ -192,7 +202,9 @@ fn add(counts: &mut BTreeMap<String, u64>, reasons: &Reasons) {
     }
 }
 
-fn as_pool(url: &str, status: &PoolStatus) -> Pool {
+fn as_pool(url: &str, status: &PoolStatus, now: Mono) -> Pool {
+    let ms = |time: Option<Duration>| time.map(|time| time.as_secs_f64() * 1000.0);
+    let works = |state: &&PoolState| matches!(state, PoolState::Working { .. });
     Pool {
         url: url.to_owned(),
         connected: matches!(status.state, PoolState::Working { .. }),
@@ -201,6 +213,29 @@ fn as_pool(url: &str, status: &PoolStatus) -> Pool {
         rejected: status.rejected,
         stale: status.stale,
         lost: status.lost,
+        rejected_by_reason: status.rejected_by.clone(),
+        lost_by_reason: status.lost_by.clone(),
+        resubmitted: status.resubmitted,
+        held: status.held,
+        accepted_difficulty: status.accepted_difficulty,
+        missed_difficulty: status.missed_difficulty,
+        connections: status.lines.iter().filter(works).count() as u64,
+        connections_total: status.connections,
+        working_s: status.uptime(now).as_secs_f64(),
+        last_job_age_s: status.last_job.map(|at| now.since(at).as_secs_f64()),
+        connect_ms: ms(status.connect),
+        tls_ms: ms(status.tls),
+        subscribe_ms: ms(status.subscribe),
+        round_trip: as_latency(&status.round_trip),
+        extranonce1_bytes: status.extranonce.map(|(own, _)| own as u64),
+        extranonce2_bytes: status.extranonce.map(|(_, ours)| ours as u64),
+        over_difficulty: status.over.map(|over| sl_view::OverDifficulty {
+            asked: over.asked.get(),
+            sent: over.sent.get(),
+            price: over.price,
+            forgone_difficulty: over.forgone,
+            for_s: now.since(over.since).as_secs_f64(),
+        }),
         last_error: status.last_error.as_ref().map(ToString::to_string),
     }
 }

@@ -33,6 +33,7 @@ mod group;
 mod line;
 mod login;
 mod names;
+mod probe;
 mod record;
 mod service;
 mod settings;
@@ -53,6 +54,7 @@ pub use group::{
     PoolGroup, PoolPlan, RegionChoice, RegionWord,
 };
 pub use login::{Login, LoginError, LoginParts, Wallet};
+pub use probe::{Knock, Probe, Reached, probe};
 pub use service::{Pool, PoolOptions, Upstream};
 pub use settings::{CertificatePin, PoolAddress, PoolSettings, PoolSettingsError, WalletAddress};
 pub use status::{OverDifficulty, PoolState, PoolStatus};

@@ -20,6 +20,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+mod upstream;
+
+pub use upstream::{FailoverEvent, Upstream, UpstreamAddress, UpstreamPool};
+
 /// What a running program is for.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
@@ -60,6 +64,9 @@ pub struct Summary {
     pub gateway: Option<Gateway>,
     /// The pool above; `null` where there is none.
     pub pool: Option<Pool>,
+    /// Several pools above; `null` where there are none.
+    #[serde(default)]
+    pub upstream: Option<Upstream>,
     /// Machines.
     pub machines: Machines,
     /// Each service's state in one word.
@@ -199,8 +206,58 @@ pub struct Pool {
     pub stale: u64,
     /// Shares that it never judged.
     pub lost: u64,
+    /// What it refused, by the kind of refusal.
+    pub rejected_by_reason: BTreeMap<String, u64>,
+    /// What it never judged, by the reason.
+    pub lost_by_reason: BTreeMap<String, u64>,
+    /// Shares sent again over a resumed session.
+    pub resubmitted: u64,
+    /// Shares held until the pool resumes its session.
+    pub held: u64,
+    /// The difficulty of all it took, as it credits them, in the pools' scale.
+    pub accepted_difficulty: f64,
+    /// The difficulty of what was refused, stale or lost.
+    pub missed_difficulty: f64,
+    /// Connections of this moment.
+    pub connections: u64,
+    /// Connections made since the start.
+    pub connections_total: u64,
+    /// Time with work since the start.
+    pub working_s: f64,
+    /// Age of its last job.
+    pub last_job_age_s: Option<f64>,
+    /// The time that the last connection took to stand.
+    pub connect_ms: Option<f64>,
+    /// The time of its TLS handshake.
+    pub tls_ms: Option<f64>,
+    /// The time of its subscription.
+    pub subscribe_ms: Option<f64>,
+    /// From a share to its verdict.
+    pub round_trip: Latency,
+    /// Bytes of extranonce that the pool keeps.
+    pub extranonce1_bytes: Option<u64>,
+    /// Bytes of extranonce that it leaves to us.
+    pub extranonce2_bytes: Option<u64>,
+    /// What is withheld while the pool asks for too easy shares; `null` where nothing is.
+    pub over_difficulty: Option<OverDifficulty>,
     /// The last thing that went wrong.
     pub last_error: Option<String>,
+}
+
+/// Fewer, harder shares are sent than a pool asks for, so that it is not flooded; it credits each
+/// as one of its own.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+pub struct OverDifficulty {
+    /// What the pool asks for, in the pools' scale.
+    pub asked: f64,
+    /// What is sent.
+    pub sent: f64,
+    /// The part of this pool's pay that is given up meanwhile, 0 to 1.
+    pub price: f64,
+    /// The difficulty given up so far, as expected from the shares that were taken.
+    pub forgone_difficulty: f64,
+    /// For how long.
+    pub for_s: f64,
 }
 
 /// Counts of machines.
@@ -267,6 +324,12 @@ impl Summary {
         if let (Some(pool), Some(before)) = (&mut self.pool, before.pool) {
             pool.connected = before.connected;
         }
+        if let (Some(upstream), Some(before)) = (&mut self.upstream, before.upstream) {
+            upstream.active = before.active;
+            for (pool, before) in upstream.pools.iter_mut().zip(before.pools) {
+                (pool.state, pool.why) = (before.state, before.why);
+            }
+        }
         self.machines = before.machines;
         self.process = before.process;
         self
@@ -288,6 +351,7 @@ impl Summary {
             chains: BTreeMap::new(),
             gateway: None,
             pool: None,
+            upstream: None,
             machines: Machines::default(),
             services: BTreeMap::new(),
             process: Process::default(),

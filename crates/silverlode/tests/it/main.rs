@@ -2,6 +2,7 @@
 
 mod auxpow;
 mod doctor;
+mod pool;
 
 mod settings;
 

@@ -17,7 +17,7 @@ use sl_stratum::Password;
 use sl_supervise::{HealthTable, ServiceId, ServiceSpec, Supervisor};
 use sl_telemetry::HistogramSnapshot;
 use sl_units::{HashRate, Mono};
-use sl_upstream::{Pool, PoolSettings, PoolStatus, Upstream};
+use sl_upstream::{Pool, PoolOptions, PoolSettings, PoolStatus, Upstream};
 use sl_view::World;
 use sl_work::{SourceId, WorkSource};
 use tokio::sync::{Mutex, mpsc, watch};
@@ -159,16 +159,22 @@ impl Parts {
 
     fn upstream(&mut self, id: SourceId, pool: &PoolSettings) -> Result<Source, AssembleError> {
         let password = Password::new(self.secret("pool.password", &pool.password)?);
+        let options = pool.options()?;
         let pool =
             Pool { id, endpoint: pool.url.clone(), user: pool.user.as_str().into(), password };
-        Ok(self.connect(pool, None))
+        Ok(self.connect(pool, options, None))
     }
 
-    fn connect(&mut self, pool: Pool, after: Option<ServiceId>) -> Source {
+    fn connect(
+        &mut self,
+        pool: Pool,
+        options: PoolOptions,
+        after: Option<ServiceId>,
+    ) -> Source {
         let service: ServiceId = pool.id.to_string().into();
         let url = pool.endpoint.to_string();
         let rng = self.ports.randomness.rng(&service);
-        let upstream = Upstream::new(pool, self.ports.clock, rng);
+        let upstream = Upstream::with_options(pool, options, self.ports.clock, rng);
         let handle = Arc::new(upstream.source());
         self.pool = Some((url.clone(), upstream.status()));
         let description = format!("work from {url}");
@@ -194,7 +200,7 @@ impl Parts {
             user: "cpu".into(),
             password: Password::new(password.map_or("x".into(), |plain| plain.expose().to_owned())),
         };
-        let source = self.connect(pool, Some("gateway".into()));
+        let source = self.connect(pool, PoolOptions::default(), Some("gateway".into()));
         // The way to our own gateway is no pool above.
         self.pool = None;
         Ok(source)

@@ -1,4 +1,5 @@
-//! The crate through its public door: hostile bytes, and machines that hash less than they claim.
+//! The crate through its public door: floods, hostile bytes, and machines that hash less than they claim.
 
+mod flood;
 mod headers;
 mod shortfall;

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sl_app::{Settings, check};
+use sl_app::{Settings, check, check_plan};
 use sl_config::{Layers, Loaded, MAX_BYTES, Value, load, overlay_path};
 
 use crate::{args::Global, failure::Failure};
@@ -81,6 +81,8 @@ pub(crate) fn read(
             load(layers(&files, environment, &flags)?).map_err(Failure::Settings)?
         }
     };
+    // What is shown and not run may have the example's addresses.
+    let check = if global.dry_run { check_plan } else { check };
     let settings = loaded.read_with(check).map_err(Failure::Settings)?;
     Ok(Read { settings, loaded, files })
 }

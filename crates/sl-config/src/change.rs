@@ -75,7 +75,8 @@ pub fn diff<S: Section>(from: &Loaded, to: &Loaded) -> Vec<Change> {
             if old.map(|old| &old.raw) == new.map(|new| &new.raw) {
                 return None;
             }
-            let live = new.or(old).is_some_and(|leaf| leaf.live) && old.is_some() == new.is_some();
+            let there = old.is_some() == new.is_some();
+            let live = new.or(old).is_some_and(|leaf| leaf.live && (there || leaf.comes_live));
             let shown = |leaf: Option<&Leaf>| leaf.map(|leaf| leaf.shown.clone());
             Some(Change { key: key.to_owned(), from: shown(old), to: shown(new), live })
         })
@@ -83,7 +84,8 @@ pub fn diff<S: Section>(from: &Loaded, to: &Loaded) -> Vec<Change> {
 }
 
 /// [`diff`], divided by what takes effect while running. A setting of a section that was not there
-/// before, or is there no more, waits for a restart whatever its own word.
+/// before, or is there no more, waits for a restart whatever its own word; an item of a list all of
+/// whose settings are live comes and goes without one.
 #[must_use]
 pub fn plan<S: Section>(from: &Loaded, to: &Loaded) -> Plan {
     let (live, restart) = diff::<S>(from, to).into_iter().partition(|change| change.live);
@@ -95,6 +97,8 @@ pub fn plan<S: Section>(from: &Loaded, to: &Loaded) -> Plan {
 struct Flat {
     order: Vec<String>,
     values: BTreeMap<String, Leaf>,
+    /// Whether what is read stands in an item of a list all of whose settings are live.
+    comes_live: bool,
 }
 
 struct Leaf {
@@ -103,6 +107,8 @@ struct Leaf {
     /// For people.
     shown: String,
     live: bool,
+    /// Whether it may come and go while running.
+    comes_live: bool,
 }
 
 fn flat(loaded: &Loaded, fields: &[FieldInfo]) -> Flat {
@@ -133,9 +139,11 @@ fn section(
             },
             Shape::List(fields) => {
                 let Some(Value::Seq(items)) = inner.map(|node| &node.value) else { continue };
+                let outside = std::mem::replace(&mut flat.comes_live, all_live(fields));
                 for (at, item) in items.iter().enumerate() {
                     section(Some(item), fields, &format!("{path}[{at}]"), sources, flat);
                 }
+                flat.comes_live = outside;
             }
             Shape::Table(fields) => {
                 let Some(Value::Map(entries)) = inner.map(|node| &node.value) else { continue };
@@ -147,6 +155,16 @@ fn section(
     }
 }
 
+fn all_live(fields: &[FieldInfo]) -> bool {
+    fields.iter().all(|field| match &field.shape {
+        Shape::Setting(setting) => setting.live,
+        Shape::Section(fields)
+        | Shape::Optional(fields)
+        | Shape::List(fields)
+        | Shape::Table(fields) => all_live(fields),
+    })
+}
+
 fn leaf(node: Option<&Node>, setting: &SettingInfo, path: String, flat: &mut Flat) {
     if node.is_none() && setting.mandatory {
         return;
@@ -155,6 +173,7 @@ fn leaf(node: Option<&Node>, setting: &SettingInfo, path: String, flat: &mut Fla
         raw: value_text(node, setting, false),
         shown: value_text(node, setting, true),
         live: setting.live,
+        comes_live: flat.comes_live,
     };
     flat.order.push(path.clone());
     flat.values.insert(path, leaf);

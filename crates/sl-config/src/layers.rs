@@ -180,6 +180,13 @@ pub struct Check<'a> {
 }
 
 impl Check<'_> {
+    /// The layer that gives the value at a dotted path; `None` where nobody gives one.
+    #[must_use]
+    pub fn layer(&self, key: &str) -> Option<Layer> {
+        let place = self.loaded.merged.at(key)?.place;
+        Some(self.loaded.sources.layer(place))
+    }
+
     /// Refuses the value at a dotted path; the reason is printed as it is, at the value's place.
     pub fn refuse(&mut self, key: &str, wrong: Wrong) {
         let place = self.loaded.merged.at(key).map(|node| node.place);

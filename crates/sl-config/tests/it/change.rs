@@ -48,6 +48,34 @@ fn secrets_differ_and_are_not_shown() {
     );
 }
 
+sl_config::settings! {
+    /// A peer that can come and go.
+    pub struct Peer without Default {
+        /// Where it is.
+        live at: String,
+        /// What it weighs.
+        live weight: u8 = 1,
+    }
+}
+sl_config::settings! {
+    /// Peers.
+    pub struct Peers {
+        /// Those that there are.
+        list peers: Peer,
+    }
+}
+
+#[test]
+fn items_of_a_list_of_live_settings_come_and_go_live() {
+    let between = |from: &str, to: &str| {
+        let plan = plan::<Peers>(&read(from), &read(to));
+        (plan.live.len(), plan.restart.len())
+    };
+    assert_eq!(between("peers: [{at: a}]\n", "peers: [{at: a}, {at: b}]\n"), (2, 0));
+    assert_eq!(between("peers: [{at: a}, {at: b}]\n", "peers: [{at: b}]\n"), (3, 0));
+    assert_eq!(between("peers: [{at: a}]\n", ""), (2, 0));
+}
+
 #[test]
 fn what_comes_or_goes_as_a_whole_waits_for_a_restart() {
     let changes = told("pools: [{url: a}]\n", "pools: [{url: a}, {url: b, priority: 1}]\n");

@@ -7,7 +7,7 @@ use sl_work::{SourceId, WorkerName};
 use thiserror::Error;
 
 use crate::{
-    BreakerRules, CertificatePin, Endpoint, FailoverRules, PoolAddress, PoolOptions, PoolSettings,
+    BreakerRules, CertificatePin, Endpoint, FailoverRules, Login, PoolAddress, PoolOptions, PoolSettings,
     PoolSettingsError, StrategyRules, WalletAddress,
 };
 
@@ -234,6 +234,15 @@ impl PoolEntry {
             return Err(PoolEntryError::NoEndpoint { pool: row.name, what });
         }
         Ok((endpoints, region.is_none()))
+    }
+
+    /// Under which names to work there; a pool of the catalogue allows what its row says.
+    ///
+    /// # Errors
+    /// See [`PoolEntryError`].
+    pub fn login(&self) -> Result<Login, PoolEntryError> {
+        let (endpoints, _) = self.endpoints()?;
+        Ok(self.single(&endpoints)?.login().map_err(PoolSettingsError::from)?)
     }
 
     /// What a group is to run. Reads the authorities' file; `password` is what the secret refers to.

@@ -5,7 +5,9 @@ use sl_hasher::Habit;
 use sl_pow::{Algorithm, AlgorithmFamily, NameTaken, Registry};
 use sl_solo::SettingsErrors;
 use sl_supervise::PlanError;
-use sl_upstream::PoolSettingsError;
+use sl_upstream::{
+    PoolEntryError, PoolSettingsError, Strategies, Strategy, StrategyError, StrategyRules,
+};
 use thiserror::Error;
 
 use self::parts::Parts;
@@ -14,6 +16,7 @@ use crate::{
 };
 
 mod parts;
+mod pools;
 
 /// Which services are wanted together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +61,17 @@ pub enum AssembleError {
     /// No engine is right on this machine.
     #[error(transparent)]
     Engines(#[from] BenchError),
+    /// An entry of the list of pools cannot be used.
+    #[error("pools[{at}]: {wrong}")]
+    Pools {
+        /// The place in the list, from 0.
+        at: usize,
+        /// What is wrong.
+        wrong: Box<PoolEntryError>,
+    },
+    /// Nobody registered the strategy that chooses among pools.
+    #[error("failover.strategy: {0}")]
+    Strategy(#[from] StrategyError),
     /// The services cannot be ordered: a fault of this program or of its extension.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -69,7 +83,7 @@ pub enum AssembleError {
     /// Nothing to mine on.
     #[error(
         "production mode needs somewhere to mine: give -o stratum+tcp://HOST:PORT -u USER, or pool.url and \
-         pool.user, or solo.parent in the settings"
+         pool.user, or pools, or solo.parent in the settings"
     )]
     NoSource,
 }
@@ -83,6 +97,8 @@ impl AssembleError {
             Self::Secret { .. }
                 | Self::Solo(_)
                 | Self::Pool(_)
+                | Self::Pools { .. }
+                | Self::Strategy(_)
                 | Self::GatewayPort(_)
                 | Self::NoSource
         )
@@ -95,6 +111,7 @@ pub struct Builder {
     settings: Settings,
     ports: Ports,
     registry: Registry,
+    strategies: Strategies,
     following: Option<Following>,
 }
 
@@ -115,7 +132,7 @@ impl Builder {
     /// A builder with this program's own algorithms.
     #[must_use]
     pub fn new(settings: Settings, ports: Ports) -> Self {
-        Self { settings, ports, registry: registry(), following: None }
+        Self { settings, ports, registry: registry(), strategies: Strategies::default(), following: None }
     }
 
     /// Registers a further algorithm.
@@ -136,6 +153,20 @@ impl Builder {
         family: impl AlgorithmFamily + 'static,
     ) -> Result<Self, NameTaken> {
         self.registry.register_family(family)?;
+        Ok(self)
+    }
+
+    /// Registers a further way to choose among several pools, under a name for the setting
+    /// `failover.strategy`. It is made anew when the rules change.
+    ///
+    /// # Errors
+    /// The name is taken.
+    pub fn pool_strategy(
+        mut self,
+        name: &str,
+        make: impl Fn(&StrategyRules) -> Box<dyn Strategy> + Send + Sync + 'static,
+    ) -> Result<Self, StrategyError> {
+        self.strategies.register(name, make)?;
         Ok(self)
     }
 

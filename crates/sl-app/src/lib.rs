@@ -42,5 +42,5 @@ pub use engines::{
 pub use plan::{Plan, PortsTaken};
 pub use ports::Ports;
 pub use reload::{Applier, Reading, SettingsSource, Stamp, Stamps, Unreadable};
-pub use settings::{LogSettings, LogStyle, Mode, Settings, SimulationSettings, check};
+pub use settings::{LogSettings, LogStyle, Mode, Settings, SimulationSettings, check, check_plan};
 pub use view::View;

@@ -17,9 +17,9 @@ use sl_stratum::Password;
 use sl_supervise::{HealthTable, ServiceId, ServiceSpec, Supervisor};
 use sl_telemetry::HistogramSnapshot;
 use sl_units::{HashRate, Mono};
-use sl_upstream::{Pool, PoolOptions, PoolSettings, PoolStatus, Upstream};
+use sl_upstream::{GroupStatus, Strategies, Pool, PoolOptions, PoolSettings, PoolStatus, Upstream};
 use sl_view::World;
-use sl_work::{SourceId, WorkSource};
+use sl_work::{SourceHandle, SourceId, WorkSource};
 use tokio::sync::{Mutex, mpsc, watch};
 
 use crate::{
@@ -41,14 +41,14 @@ const BLOCK_EVENTS: usize = 1024;
 
 /// A source of work with the service behind it.
 pub(super) struct Source {
-    handle: Arc<dyn WorkSource>,
-    service: ServiceId,
+    pub(super) handle: Arc<dyn WorkSource>,
+    pub(super) service: ServiceId,
 }
 
 /// The services so far, and what tells of them.
 pub(super) struct Parts {
-    settings: Settings,
-    ports: Ports,
+    pub(super) settings: Settings,
+    pub(super) ports: Ports,
     registry: Registry,
     /// The proof of work of the source: the parent coin's.
     algorithm: &'static str,
@@ -57,8 +57,8 @@ pub(super) struct Parts {
     habit: Habit,
     following: Option<Following>,
     /// Who follows live settings.
-    appliers: Vec<Applier>,
-    specs: Vec<ServiceSpec>,
+    pub(super) appliers: Vec<Applier>,
+    pub(super) specs: Vec<ServiceSpec>,
     listens: Vec<SocketAddr>,
     world: Option<World>,
     /// What the simulated world was made for.
@@ -69,12 +69,15 @@ pub(super) struct Parts {
     gateway: Option<watch::Receiver<GatewayStatus>>,
     latencies: Option<watch::Receiver<Latencies>>,
     pool: Option<(String, watch::Receiver<PoolStatus>)>,
+    /// Several pools as one.
+    pub(super) upstream: Option<(GroupStatus, SourceHandle)>,
+    pub(super) strategies: Strategies,
     hasher: Option<watch::Receiver<HasherStatus>>,
 }
 
 impl Parts {
     pub(super) fn new(builder: Builder, habit: Habit) -> Self {
-        let Builder { settings, ports, registry, following } = builder;
+        let Builder { settings, ports, registry, strategies, following } = builder;
         Self {
             settings,
             ports,
@@ -94,6 +97,8 @@ impl Parts {
             gateway: None,
             latencies: None,
             pool: None,
+            upstream: None,
+            strategies,
             hasher: None,
         }
     }
@@ -108,6 +113,9 @@ impl Parts {
         if let Some(pool) = self.settings.pool.clone() {
             let id = SourceId::new(&format!("pool.{}", pool.url.host()));
             return self.upstream(id, &pool);
+        }
+        if !self.settings.pools.is_empty() {
+            return self.pools();
         }
         if let Some(settings) = solo_settings(&self.settings.solo, &self.ports)? {
             return self.solo(settings);
@@ -284,6 +292,7 @@ impl Parts {
 
     /// Follows the settings while all runs, where somebody said whence they come.
     pub(super) fn settings(&mut self) {
+        self.no_pools();
         let Some(Following { source, loaded, appliers }) = self.following.take() else { return };
         let appliers = self.appliers.drain(..).chain(appliers).collect();
         let started = Reading { settings: self.settings.clone(), loaded };
@@ -310,6 +319,7 @@ impl Parts {
             gateway: self.gateway.clone(),
             latencies: self.latencies.clone(),
             pool: self.pool.clone(),
+            upstream: self.upstream.clone(),
             hasher: self.hasher.clone(),
         };
         // The door shows the health of all, itself included, so it gets the table afterwards.

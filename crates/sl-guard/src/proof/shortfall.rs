@@ -78,9 +78,9 @@ pub struct ShortfallRules {
     requirement: Requirement,
     arms: [Arm; ARMS],
     /// After a claim has changed by more than a hundredth, so long nothing is held against the
-    /// machine: it is being tuned. At most a tenth of the time is given.
+    /// machine: it is being tuned. A tenth of the time is given at most.
     settle: Duration,
-    /// The same after work has come back: it is warming up.
+    /// The same after work has come back: it is warming up. A tenth of the time here too.
     warm_up: Duration,
 }
 
@@ -216,7 +216,7 @@ impl Evidence {
 ///     │  └───── Working(false), Claim(None) ────┘  └──────── anew from zero ───────────┘
 ///     │                                         │
 ///     └── settling for a while ◀── Claim moved ─┘      (also after Working(true);
-///                                                       at most a tenth of the time)
+///                                                       each at most a tenth of the time)
 /// ```
 ///
 /// The statistic is a cumulative sum of the likelihood ratio between "a part `δ` is missing" and "all
@@ -235,8 +235,11 @@ pub struct ShortfallTest {
     working: bool,
     /// Up to when exposure has been counted.
     counted: Mono,
-    /// Until when nothing is held against the machine, and from when that may be so again.
-    settling: Option<(Mono, Mono)>,
+    /// Until when nothing is held against the machine.
+    settled: Mono,
+    /// From when it may warm up again, and settle again for a claim.
+    warm_up_again: Mono,
+    settle_again: Mono,
     last_share: Option<Mono>,
     arms: [Evidence; ARMS],
 }
@@ -250,7 +253,9 @@ impl ShortfallTest {
             hashes: None,
             working: false,
             counted: now,
-            settling: None,
+            settled: now,
+            warm_up_again: now,
+            settle_again: now,
             last_share: None,
             arms: [Evidence::none(now); ARMS],
         }
@@ -265,7 +270,8 @@ impl ShortfallTest {
             Input::Target(target) => self.hashes = Some(target.expected_hashes()),
             Input::Working(working) => {
                 if working && !self.working {
-                    self.settle(rules.warm_up, now);
+                    let until = settle(&mut self.warm_up_again, rules.warm_up, now);
+                    self.settled = self.settled.max(until);
                 }
                 self.working = working;
             }
@@ -279,7 +285,7 @@ impl ShortfallTest {
     /// Counts the time since the last step, and decides: the statistics are at their highest now,
     /// because time raises them and only shares lower them.
     fn expose(&mut self, rules: &ShortfallRules, now: Mono) -> Option<Decision> {
-        let settled = self.settling.map_or(self.counted, |(until, _)| until.max(self.counted));
+        let settled = self.settled.max(self.counted);
         let seconds = now.since(settled).as_secs_f64();
         self.counted = self.counted.max(now);
         let (Some((claim, _)), Some(hashes), true) = (self.claim, self.hashes, self.working) else {
@@ -327,20 +333,14 @@ impl ShortfallTest {
         if let (Some((old, _)), Some(new)) = (self.claim, claim)
             && (new.hs() / old.hs() - 1.0).abs() > SMALL_CHANGE
         {
-            self.settle(rules.settle, now);
+            let until = settle(&mut self.settle_again, rules.settle, now);
+            self.settled = self.settled.max(until);
         }
         self.claim = claim.map(|rate| (rate, now));
     }
 
-    /// Holds nothing against the machine for a while, unless it has had its tenth of the time.
-    fn settle(&mut self, lasts: Duration, now: Mono) {
-        if self.settling.is_none_or(|(_, again)| now >= again) {
-            self.settling = Some((now + lasts, now + lasts * 10));
-        }
-    }
-
     fn settles(&self, now: Mono) -> bool {
-        self.settling.is_some_and(|(until, _)| now < until)
+        now < self.settled
     }
 
     /// Whether time is held against the machine now.
@@ -397,13 +397,23 @@ impl ShortfallTest {
     }
 }
 
+/// Until when a machine may settle that asks now: for as long as it `lasts`, or not at all if it has
+/// had its tenth of the time. From `again` on it may once more.
+fn settle(again: &mut Mono, lasts: Duration, now: Mono) -> Mono {
+    if now < *again {
+        return now;
+    }
+    *again = now + lasts * 10;
+    now + lasts
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_farm_of_tests_is_small() {
-        assert!(size_of::<ShortfallTest>() <= 300, "{}", size_of::<ShortfallTest>());
+        assert!(size_of::<ShortfallTest>() <= 304, "{}", size_of::<ShortfallTest>());
     }
 
     #[test]

@@ -501,3 +501,6 @@ fn settle(pending: Pending, outcome: Outcome, difficulty: f64) -> Settled {
     pending.settle(outcome.clone());
     Settled { outcome, difficulty, took: None, known: false }
 }
+
+#[cfg(test)]
+mod tests;

@@ -210,7 +210,7 @@ impl Line {
         let now = shared.clock.mono();
         let number = self.number;
         shared.status.send_modify(|status| {
-            status.set_line(number, PoolState::Connecting { since: now }, now)
+            status.set_line(number, PoolState::Connecting { since: now }, now);
         });
         let dialled = tokio::select! {
             () = stop.cancelled() => return Ended::Stopped,

@@ -189,13 +189,13 @@ impl<'a> Talk<'a> {
             Ok(Incoming::Call { call: ClientBound::SetDifficulty(difficulty), .. }) => {
                 self.probe.difficulty = Some(difficulty);
             }
-            Ok(Incoming::Call { call: ClientBound::Notify(notify), .. }) => {
-                if self.probe.job.is_none() && self.probe.reached >= Reached::Handshake {
-                    self.probe.job = Some(self.clock.mono().since(self.began));
-                    self.probe.reached = Reached::Job;
-                    let bytes = notify.coinbase1.len() + notify.coinbase2.len();
-                    self.probe.coinbase = Some((bytes, notify.branch.len()));
-                }
+            Ok(Incoming::Call { call: ClientBound::Notify(notify), .. })
+                if self.probe.job.is_none() && self.probe.reached >= Reached::Handshake =>
+            {
+                self.probe.job = Some(self.clock.mono().since(self.began));
+                self.probe.reached = Reached::Job;
+                let bytes = notify.coinbase1.len() + notify.coinbase2.len();
+                self.probe.coinbase = Some((bytes, notify.branch.len()));
             }
             _ => {}
         }

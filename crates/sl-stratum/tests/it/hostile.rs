@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use sl_stratum::{
     ClientBound, Extranonce, Incoming, Line, LineSplitter, Password, Refusal, ServerBound, Submit,
     client, server,
+    transcript::{self, Direction, Scrubber, Transcript},
 };
 use sl_units::ShareDifficulty;
 
@@ -236,6 +237,32 @@ proptest! {
         prop_assert_eq!(fates.len() as u64, tickets);
         prop_assert!(fates.values().all(|times| *times == 1), "{fates:?}");
         prop_assert_eq!(session.in_flight(), 0);
+    }
+
+    #[test]
+    fn what_is_recorded_is_read_again_and_can_be_said_again(
+        lines in vec((any::<bool>(), line()), 0..30),
+        secret in "[a-z]{4,8}",
+    ) {
+        let scrubber = Scrubber::new([secret.clone()]);
+        let mut text = transcript::head("pool");
+        for (ms, (up, line)) in (0..).zip(&lines) {
+            let direction = if *up { Direction::Up } else { Direction::Down };
+            text += &transcript::written(direction, ms, line, &scrubber);
+        }
+        let read: Transcript = text.parse().expect("our own text");
+        prop_assert_eq!(read.entries.len(), lines.len());
+        let password = |line: &[u8]| {
+            matches!(ServerBound::parse(line), Ok(Incoming::Call { call: ServerBound::Authorize(call), .. })
+                if !matches!(call.password.reveal(), "" | "***"))
+        };
+        prop_assert!(read.entries.iter().all(|entry| !password(&entry.line)), "{text}");
+        let settings = client::Settings { user: "w".into(), max_malformed: u32::MAX, ..client::Settings::default() };
+        let replay = transcript::replay(&read, client::Session::new(settings));
+        let answers = replay.outputs.iter().filter(|output| {
+            matches!(output, client::Output::Verdict { .. } | client::Output::Lost { .. })
+        });
+        prop_assert_eq!(answers.count() as u64, replay.shares, "one answer for each share");
     }
 
     #[test]

@@ -134,18 +134,34 @@ pub(crate) struct Bench {
     /// --verify all]
     #[arg(short = 'a', long = "algorithm", value_name = "NAME")]
     pub(crate) algorithm: Option<String>,
-    /// Threads that hash [default: one for each logical CPU]
-    #[arg(short = 't', long = "threads", value_name = "N")]
-    pub(crate) threads: Option<u16>,
-    /// How long each round takes
-    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "500ms")]
+    /// This engine alone
+    #[arg(short = 'e', long = "engine", value_name = "NAME")]
+    pub(crate) engine: Option<String>,
+    /// Numbers of threads, as in 1,2,8; all is one for each logical CPU [default: 1, one for each physical
+    /// core, and all]
+    #[arg(short = 't', long = "threads", value_name = "N", value_delimiter = ',', value_parser = bench_threads)]
+    pub(crate) threads: Vec<BenchThreads>,
+    /// How long each round takes, from 1ms to 60s
+    #[arg(long, value_name = "DURATION", value_parser = bench_round, default_value = "200ms")]
     pub(crate) round: Duration,
-    /// How many rounds each engine has
+    /// How many rounds each engine has, in turns
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) rounds: u16,
-    /// Self-test only
-    #[arg(long)]
+    /// Self-test only: every lane of every engine against the scalar reference
+    #[arg(long, conflicts_with = "autotune")]
     pub(crate) verify: bool,
+    /// Measure anew which engine is the fastest here, and keep that for mine, up and gateway
+    #[arg(long, conflicts_with = "engine")]
+    pub(crate) autotune: bool,
+}
+
+/// A number of threads to measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BenchThreads {
+    /// One for each logical CPU.
+    All,
+    /// So many.
+    Number(u16),
 }
 
 #[derive(Args, Debug)]
@@ -240,4 +256,26 @@ impl LogArg {
 fn duration(text: &str) -> Result<Duration, String> {
     <Duration as Setting>::parse(text)
         .map_err(|wrong| format!("{wrong}, allowed: {}", <Duration as Setting>::allowed()))
+}
+
+fn bench_threads(text: &str) -> Result<BenchThreads, String> {
+    match text {
+        "all" => Ok(BenchThreads::All),
+        _ => match text.parse() {
+            Ok(number @ 1..=1024) => Ok(BenchThreads::Number(number)),
+            _ => {
+                Err("allowed: all, or whole numbers from 1 to 1024 with commas between".to_owned())
+            }
+        },
+    }
+}
+
+fn bench_round(text: &str) -> Result<Duration, String> {
+    const LEAST: Duration = Duration::from_millis(1);
+    const MOST: Duration = Duration::from_secs(60);
+    let round = duration(text)?;
+    match (LEAST..=MOST).contains(&round) {
+        true => Ok(round),
+        false => Err("allowed: 1ms to 60s".to_owned()),
+    }
 }

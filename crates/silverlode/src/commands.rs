@@ -29,7 +29,7 @@ pub(crate) fn run(cli: Cli, environment: &Environment) -> Result<ExitCode, Failu
         Command::Mine(mine) => farm::mine(&mine, global, environment),
         Command::Gateway => farm::gateway(global, environment),
         Command::Node => farm::node(global, environment),
-        Command::Bench(bench) => bench::run(&bench, global),
+        Command::Bench(bench) => bench::run(&bench, global, environment),
         Command::Config(config) => config::run(config, global, environment),
         Command::Auxpow(words) => auxpow::run(&words, global, environment),
         Command::Pool(words) => pool::run(&words, global, environment),

@@ -40,6 +40,7 @@ impl Failure {
         match self {
             Self::Settings(_) | Self::Usage(_) => ExitCode::from(2),
             Self::Assemble(wrong) if wrong.is_settings() => ExitCode::from(2),
+            Self::Bench(wrong) if wrong.is_usage() => ExitCode::from(2),
             _ => ExitCode::from(1),
         }
     }

@@ -1,4 +1,4 @@
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use sl_config::{Loaded, SecretError};
 use sl_hasher::Habit;
@@ -111,6 +111,7 @@ pub struct Builder {
     settings: Settings,
     ports: Ports,
     registry: Registry,
+    choices: Option<PathBuf>,
     strategies: Strategies,
     following: Option<Following>,
 }
@@ -132,7 +133,14 @@ impl Builder {
     /// A builder with this program's own algorithms.
     #[must_use]
     pub fn new(settings: Settings, ports: Ports) -> Self {
-        Self { settings, ports, registry: registry(), strategies: Strategies::default(), following: None }
+        Self {
+            settings,
+            ports,
+            registry: registry(),
+            choices: None,
+            strategies: Strategies::default(),
+            following: None,
+        }
     }
 
     /// Registers a further algorithm.
@@ -180,6 +188,15 @@ impl Builder {
         appliers: Vec<Applier>,
     ) -> Self {
         self.following = Some(Following { source, loaded, appliers });
+        self
+    }
+
+    /// Has the fastest engine of this host go first, by the file that says which one it is; without
+    /// one that still holds, assembling measures it for a tenth of a second and writes the file.
+    /// Unless this is called, engines go by their width.
+    #[must_use]
+    pub fn choosing_engines_by(mut self, file: PathBuf) -> Self {
+        self.choices = Some(file);
         self
     }
 

@@ -13,10 +13,14 @@ use sl_ports::{
     bind::Holder,
     folders::FolderState,
     machine::{
-        cpu::Cpu, disk::DiskSpace, limits::OpenFiles, memory::Memory, timekeeping::Timekeeping,
+        cpu::Cpu, disk::DiskSpace, energy::NoEnergy, limits::OpenFiles, memory::Memory,
+        timekeeping::Timekeeping,
     },
 };
+use sl_scrypt::ScratchReport;
 use sl_units::Wall;
+
+use crate::EngineChoice;
 
 pub use judge::judge;
 pub use observe::{Examined, observe};
@@ -68,6 +72,13 @@ pub struct Observed {
     pub cpu: Cpu,
     /// Each engine after its self-test.
     pub engines: Vec<EngineFound>,
+    /// Which engine is tried first, as measured before; `None` if it was not measured yet, or why
+    /// what was measured holds no longer.
+    pub choice: Result<Option<EngineChoice>, String>,
+    /// The memory of the engine that would be used.
+    pub scratch: ScratchReport,
+    /// Whether the processor tells its energy.
+    pub energy: Result<(), NoEnergy>,
     /// Memory; `None` where the operating system does not tell.
     pub memory: Option<Memory>,
     /// The limit of open files: of the running silverlode if there is one, else of this process;

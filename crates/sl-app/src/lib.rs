@@ -37,7 +37,9 @@ mod view;
 pub use assemble::{AssembleError, Builder, Composition};
 pub use control::{AskError, ControlSettings, ask, door};
 pub use engines::{
-    ALGORITHM, BenchError, EngineFigures, bench_algorithm, bench_engines, quick_rate, registry,
+    ALGORITHM, BenchAsk, BenchError, BenchReport, CHOICE_FILE, EngineChoice, EngineFigures, Floor,
+    NoChoice, Tuned, bench, floor, quick_rate, registry, remember, remembered, tune, usual_threads,
+    verify_alone,
 };
 pub use plan::{Plan, PortsTaken};
 pub use ports::Ports;

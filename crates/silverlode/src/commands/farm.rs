@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
-use sl_app::{Applier, Builder, Composition, LogStyle, Plan, Ports, Settings};
+use sl_app::{Applier, CHOICE_FILE, Builder, Composition, LogStyle, Plan, Ports, Settings};
 use sl_ports::{DataFolder, folders};
 use sl_telemetry::Guard;
 
@@ -106,6 +106,8 @@ fn start(
         _ => Some(DataFolder::open(&data_folder(global, environment)?)?),
     };
     let data = folder.as_ref().map(|folder| folder.path().to_owned());
+    // Which engine is the fastest is a fact of the host: the file needs no lock.
+    let choices = data_folder(global, environment).map(|folder| folder.join(CHOICE_FILE));
     let ports = Ports::real(global.seed, environment.all(), data);
     let logs = logs(&read.settings, &ports, environment)?;
     let followed = Followed {
@@ -119,6 +121,10 @@ fn start(
         read.loaded,
         vec![follow_level(&logs)],
     );
+    let builder = match choices {
+        Ok(file) => builder.choosing_engines_by(file),
+        Err(_) => builder,
+    };
     drive(|| Ok(builder.assemble(composition)?), global, &logs)
 }
 

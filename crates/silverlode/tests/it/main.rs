@@ -1,6 +1,7 @@
 //! The program as a user meets it: words in, text and exit status out.
 
 mod auxpow;
+mod bench;
 mod doctor;
 mod pool;
 
@@ -158,7 +159,7 @@ fn an_algorithm_is_benched_by_its_name() {
     let run = |name: &str| home.run(&["bench", "--verify", "-t", "1", "-a", name]);
     let output = run("scrypt-n:N=64");
     assert_eq!(status(&output), 0, "{}", text(&output.stderr));
-    assert!(text(&output.stdout).starts_with("scrypt-n:N=64,r=1,p=1\n"));
+    assert!(text(&output.stdout).contains("\nscrypt-n:N=64,r=1,p=1\n"));
     let output = run("scrypt-jan");
     assert_ne!(status(&output), 0);
     assert!(text(&output.stderr).contains("scrypt-jane?"), "{}", text(&output.stderr));

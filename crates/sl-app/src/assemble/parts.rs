@@ -2,6 +2,7 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -26,7 +27,7 @@ use crate::{
     Applier, Plan, Ports, Reading, View,
     blocks::{self, Tallies},
     control,
-    engines::ALGORITHM,
+    engines::{ALGORITHM, tune},
     latency::{self, Latencies},
     reload::Reload,
     settings::{Mode, Settings},
@@ -50,6 +51,8 @@ pub(super) struct Parts {
     pub(super) settings: Settings,
     pub(super) ports: Ports,
     registry: Registry,
+    /// Which engines are the fastest here; `None` goes by their width.
+    choices: Option<PathBuf>,
     /// The proof of work of the source: the parent coin's.
     algorithm: &'static str,
     machine: Machine,
@@ -77,11 +80,12 @@ pub(super) struct Parts {
 
 impl Parts {
     pub(super) fn new(builder: Builder, habit: Habit) -> Self {
-        let Builder { settings, ports, registry, strategies, following } = builder;
+        let Builder { settings, ports, registry, choices, strategies, following } = builder;
         Self {
             settings,
             ports,
             registry,
+            choices,
             algorithm: ALGORITHM,
             machine: Machine::real(),
             habit,
@@ -106,6 +110,15 @@ impl Parts {
     /// Whether all is simulated unless a source is named.
     pub(super) fn is_educational(&self) -> bool {
         self.settings.mode == Mode::Educational
+    }
+
+    /// Has the fastest engine of the source's algorithm go first, once.
+    fn choose_engines(&mut self) {
+        let Some(file) = self.choices.take() else { return };
+        match tune(&mut self.registry, self.algorithm, &file, self.ports.clock) {
+            Ok(tuned) => tuned.log(self.algorithm),
+            Err(wrong) => tracing::warn!(%wrong, "engines go by their width"),
+        }
     }
 
     /// A pool if one is named, own nodes if some are, simulated ones in educational mode.
@@ -219,6 +232,7 @@ impl Parts {
         if let Some(rate) = self.engine_rate {
             self.teach(&mut settings, rate);
         }
+        self.choose_engines();
         let rng = self.ports.randomness.rng("gateway");
         let mut gateway = Gateway::new(
             settings,
@@ -253,6 +267,7 @@ impl Parts {
     }
 
     pub(super) fn hasher(&mut self, source: Source, worker: &str) {
+        self.choose_engines();
         let machine = self.machine.clone();
         let hasher = Hasher::new(
             self.settings.mine.clone(),

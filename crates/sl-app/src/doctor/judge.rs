@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use sl_ports::folders::FolderKind;
+use sl_scrypt::HugePages;
 use sl_units::Wall;
 
 use super::{Check, NodeFound, Observed, PoolFound, PortFound, PortOf, PortState, Verdict};
@@ -23,6 +24,8 @@ const GIB: u64 = 1 << 30;
 pub fn judge(seen: &Observed) -> Vec<Check> {
     let mut checks = vec![
         engines(seen),
+        choice(seen),
+        energy(seen),
         memory(seen),
         huge_pages(seen),
         open_files(seen),
@@ -58,7 +61,7 @@ fn engines(seen: &Observed) -> Check {
     });
     let faults: Vec<String> = faults.collect();
     let bad = |found| {
-        let cure = "silverlode bench --verify --json, and report it: wrong hashes come from memory or an over-clocked processor";
+        let cure = "silverlode bench --verify names the lane; such an engine is not used: wrong hashes come from memory or an over-clocked processor";
         check("engines", Verdict::Bad, found, Some(cure.to_owned()))
     };
     if !faults.is_empty() {
@@ -80,6 +83,44 @@ fn engines(seen: &Observed) -> Check {
     ok("engines", found + ")")
 }
 
+/// Which engine goes first, and how to measure it anew.
+fn choice(seen: &Observed) -> Check {
+    const ID: &str = "fastest-engine";
+    const ANEW: &str = "silverlode bench --autotune";
+    let choice = match &seen.choice {
+        Ok(Some(choice)) => choice,
+        Ok(None) => {
+            let found = format!("not measured yet: the first start does it, or: {ANEW}");
+            return ok(ID, found);
+        }
+        Err(why) => {
+            let found = format!("{why}; the next start measures it anew");
+            return check(ID, Verdict::Warn, found, Some(ANEW.to_owned()));
+        }
+    };
+    let rated = choice.engines.iter().filter_map(|(name, rate)| Some((name, (*rate)?)));
+    let mut words = rated.map(|(name, rate)| format!("{name} {rate}"));
+    let first = words.next().unwrap_or_else(|| "none".to_owned());
+    let rest: Vec<String> = words.collect();
+    let mut found = format!("{first} on one thread");
+    if !rest.is_empty() {
+        found += &format!(" before {}", rest.join(", "));
+    }
+    ok(ID, format!("{found}; measured {} (anew: {ANEW})", day(choice.measured)))
+}
+
+/// Only the bench asks for it.
+fn energy(seen: &Observed) -> Check {
+    const ID: &str = "energy";
+    match &seen.energy {
+        Ok(()) => ok(ID, "the processor packages tell theirs: the bench counts hashes a joule"),
+        Err(why) => {
+            let (what, cure) = told(&why.to_string());
+            check(ID, Verdict::Unknown, what, cure)
+        }
+    }
+}
+
 fn memory(seen: &Observed) -> Check {
     let Some(memory) = &seen.memory else {
         return check("memory", Verdict::Unknown, "not told by this system".into(), None);
@@ -95,21 +136,31 @@ fn memory(seen: &Observed) -> Check {
     check("memory", verdict, found, Some(cure.into()))
 }
 
-/// Nothing needs them yet, so whatever is found is right.
+/// Engines with 2 MiB a thread and more are slower without.
 fn huge_pages(seen: &Observed) -> Check {
-    let Some(huge) = seen.memory.as_ref().map(|memory| &memory.huge) else {
-        return check("huge-pages", Verdict::Unknown, "not told by this system".into(), None);
-    };
-    let made = huge.transparent.as_deref().unwrap_or("unknown");
-    ok(
-        "huge-pages",
-        format!(
-            "transparent: {made}; set aside: {} of {}, {} free; no engine uses them yet",
+    const ID: &str = "huge-pages";
+    let huge = seen.memory.as_ref().map(|memory| &memory.huge);
+    let mode = huge.and_then(|huge| huge.transparent.as_deref());
+    let became = seen.scratch.huge_pages(mode.map(|mode| format!("[{mode}]")).as_deref());
+    let found = match huge {
+        Some(huge) => format!(
+            "transparent: {}; set aside: {} of {}; the fastest engine takes {} a thread",
+            mode.unwrap_or("unknown"),
             huge.reserved,
             size(huge.size_bytes),
-            huge.free
+            size(seen.scratch.in_use as u64),
         ),
-    )
+        None => became.to_string(),
+    };
+    let cure = match became {
+        HugePages::NotAsked => return ok(ID, found + " and needs none"),
+        HugePages::Asked => return ok(ID, found + " and asks for them"),
+        HugePages::Never => "echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled",
+        HugePages::Refused(_) => {
+            "use a kernel with CONFIG_TRANSPARENT_HUGEPAGE, or go on without: it costs a few per cent at most"
+        }
+    };
+    check(ID, Verdict::Warn, found + " and is refused them", Some(cure.to_owned()))
 }
 
 fn open_files(seen: &Observed) -> Check {

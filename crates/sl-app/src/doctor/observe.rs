@@ -6,11 +6,17 @@ use std::{
 
 use sl_noderpc::{Endpoint, NodeClient, NodeName, Timeouts};
 use sl_ports::{
+    Clock,
     bind::{self, BindError},
     folders::FolderState,
     http::{HttpClient, Request},
-    machine::{cpu::Cpu, disk, limits, memory::Memory, programs, timekeeping::Timekeeping},
+    machine::{
+        cpu::Cpu, disk, energy::EnergyMeter, limits, memory::Memory, programs,
+        timekeeping::Timekeeping,
+    },
 };
+use sl_pow::Registry;
+use sl_scrypt::{ScratchReport, scratch_report};
 use sl_solo::NodeSection;
 use sl_units::Wall;
 use sl_upstream::PoolSettings;
@@ -20,7 +26,10 @@ use super::{
     EngineFound, NodeAnswer, NodeFound, Observed, PoolFound, PortFound, PortOf, PortState,
     SettingsFound,
 };
-use crate::{Builder, Composition, Ports, Settings, ask, bench_engines};
+use crate::{
+    ALGORITHM, Builder, CHOICE_FILE, Composition, EngineChoice, NoChoice, Ports, Settings, ask,
+    bench, registry, remembered, verify_alone,
+};
 
 /// How long a node or a pool has to answer.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -72,9 +81,15 @@ pub async fn observe(examined: Examined<'_>) -> Observed {
     };
     let program = |name: &'static str| (name, path.and_then(|path| programs::find(name, path)));
     let running = running(&folder);
+    let cpu = Cpu::look();
+    let mut registry = registry();
+    let choice = choice(&mut registry, &folder, &cpu);
     Observed {
-        cpu: Cpu::look(),
-        engines: engines(),
+        engines: engines(&registry, &cpu, clock),
+        choice,
+        scratch: scratch(&registry),
+        energy: EnergyMeter::find().map(|_| ()),
+        cpu,
         memory: Memory::look(),
         open_files: running.map_or_else(limits::open_files, limits::open_files_of),
         max_connections: settings.gateway.max_connections,
@@ -94,8 +109,34 @@ pub async fn observe(examined: Examined<'_>) -> Observed {
     }
 }
 
-fn engines() -> Vec<EngineFound> {
-    let rows = bench_engines(Some(1), None).unwrap_or_default();
+fn choice(
+    registry: &mut Registry,
+    folder: &Path,
+    cpu: &Cpu,
+) -> Result<Option<EngineChoice>, String> {
+    let algorithm = registry.resolve(ALGORITHM).map_err(|wrong| wrong.to_string())?;
+    match remembered(&folder.join(CHOICE_FILE), algorithm.as_ref(), cpu) {
+        Ok(choice) => {
+            let order = choice.engines.iter().map(|(name, _)| name.clone());
+            registry.prefer(algorithm.as_ref(), order);
+            Ok(Some(choice))
+        }
+        Err(NoChoice::Missing) => Ok(None),
+        Err(why) => Err(why.to_string()),
+    }
+}
+
+/// The memory of the engine that would be used, while it has it.
+fn scratch(registry: &Registry) -> ScratchReport {
+    let prover = registry.best(ALGORITHM);
+    let report = scratch_report();
+    drop(prover);
+    report
+}
+
+fn engines(registry: &Registry, cpu: &Cpu, clock: Clock) -> Vec<EngineFound> {
+    let report = bench(registry, &verify_alone(ALGORITHM), cpu, clock);
+    let rows = report.map(|report| report.engines).unwrap_or_default();
     let found = rows.into_iter().map(|row| {
         let tested = || row.fault.map_or(Ok(()), Err);
         EngineFound { name: row.name.to_owned(), tested: row.available.then(tested) }

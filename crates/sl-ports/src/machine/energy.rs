@@ -17,8 +17,8 @@ const POWERCAP: &str = "/sys/class/powercap";
 pub enum NoEnergy {
     /// There are no counters.
     #[error(
-        "no processor here tells its energy: {0} has no package of intel-rapl (in a virtual machine \
-         there is none; on bare metal, hint: sudo modprobe intel_rapl_msr)"
+        "no processor here tells its energy: {0} has no package of intel-rapl (a virtual machine has \
+         none), hint: on bare metal, sudo modprobe intel_rapl_msr"
     )]
     Absent(PathBuf),
     /// There are counters that this user may not read, or that say nothing of use.

@@ -29,6 +29,7 @@ impl Parts {
         let chains = simulation.chains();
         let parent = chains.iter().map(|coin| coin.row()).find(|row| row.role == Role::Parent);
         self.algorithm = parent.map_or(self.algorithm, |row| row.algorithm);
+        self.choose_engines();
         let engine_rate = match simulation.engine_rate {
             Some(rate) => rate,
             None => {

@@ -6,13 +6,18 @@ use sl_ports::{
     machine::{
         cpu::Cpu,
         disk::DiskSpace,
+        energy::NoEnergy,
         limits::OpenFiles,
         memory::{HugePages, Memory},
         timekeeping::Timekeeping,
     },
 };
 
+use sl_scrypt::ScratchReport;
+use sl_units::HashRate;
+
 use super::*;
+use crate::EngineChoice;
 use crate::doctor::{EngineFound, NodeAnswer, SettingsFound};
 
 fn engine(name: &str, tested: Option<Result<(), String>>) -> EngineFound {
@@ -31,6 +36,16 @@ fn sound() -> Observed {
             ..Cpu::default()
         },
         engines: vec![engine("avx512", None), engine("avx2", Some(Ok(())))],
+        choice: Ok(Some(EngineChoice {
+            engines: vec![
+                ("avx2".into(), Some(HashRate::from_hs(18_500.0))),
+                ("sse2".into(), Some(HashRate::from_hs(9_000.0))),
+                ("portable".into(), None),
+            ],
+            measured: now,
+        })),
+        scratch: ScratchReport { in_use: 2 << 20, huge_asked: 2 << 20, ..Default::default() },
+        energy: Ok(()),
         memory: Some(Memory {
             total_bytes: 8 * GIB,
             available_bytes: 4 * GIB,
@@ -113,6 +128,8 @@ fn on_a_sound_machine_all_is_ok() {
         ids,
         [
             "engines",
+            "fastest-engine",
+            "energy",
             "memory",
             "huge-pages",
             "open-files",
@@ -144,6 +161,46 @@ const CASES: &[Case] = &[
         Verdict::Bad,
         "avx2: wrong hash",
         "silverlode bench --verify",
+    ),
+    (
+        |seen| seen.choice = Err("engines.json is damaged: end of file".into()),
+        "fastest-engine",
+        Verdict::Warn,
+        "engines.json is damaged: end of file; the next start measures it anew",
+        "silverlode bench --autotune",
+    ),
+    (
+        |seen| seen.energy = Err(NoEnergy::Absent(PathBuf::from("/sys/class/powercap"))),
+        "energy",
+        Verdict::Unknown,
+        "/sys/class/powercap has no package",
+        "sudo modprobe intel_rapl_msr",
+    ),
+    (
+        |seen| {
+            let path = PathBuf::from("/sys/class/powercap/intel-rapl:0/energy_uj");
+            seen.energy = Err(NoEnergy::Unreadable { path, cause: "permission denied".into() });
+        },
+        "energy",
+        Verdict::Unknown,
+        "energy_uj: permission denied",
+        "sudo chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj",
+    ),
+    (
+        |seen| {
+            seen.memory.as_mut().expect("there").huge.transparent = Some("never".into());
+        },
+        "huge-pages",
+        Verdict::Warn,
+        "transparent: never; set aside: 0 of 2 MiB; the fastest engine takes 2 MiB a thread and is refused them",
+        "echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled",
+    ),
+    (
+        |seen| seen.scratch.huge_refused = Some(22),
+        "huge-pages",
+        Verdict::Warn,
+        "refused",
+        "CONFIG_TRANSPARENT_HUGEPAGE",
     ),
     (|seen| seen.engines.clear(), "engines", Verdict::Bad, "none runs", "bench --verify"),
     (
@@ -399,4 +456,31 @@ fn a_folder_that_is_missing_is_no_fault() {
     seen.folder_state.kind = FolderKind::Missing;
     seen.folder_state.mode = None;
     assert!(judge(&seen).iter().all(|check| check.verdict == Verdict::Ok));
+}
+
+#[test]
+fn the_fastest_engine_is_told_with_its_rate_and_how_to_measure_it_anew() {
+    let check = |seen: &Observed, id: &str, expect: &str| {
+        let checks = judge(seen);
+        let found = checks.iter().find(|check| check.id == id).expect("judged");
+        assert_eq!((found.verdict, found.found.as_str()), (Verdict::Ok, expect));
+    };
+    let mut seen = sound();
+    check(
+        &seen,
+        "fastest-engine",
+        "avx2 18.50 kH/s on one thread before sse2 9.00 kH/s; measured 2026-11-18 11:06:40 UTC (anew: silverlode bench --autotune)",
+    );
+    seen.choice = Ok(None);
+    check(
+        &seen,
+        "fastest-engine",
+        "not measured yet: the first start does it, or: silverlode bench --autotune",
+    );
+    seen.scratch = ScratchReport { in_use: 768 << 10, ..ScratchReport::default() };
+    check(
+        &seen,
+        "huge-pages",
+        "transparent: madvise; set aside: 0 of 2 MiB; the fastest engine takes 768 KiB a thread and needs none",
+    );
 }

@@ -8,6 +8,7 @@ use sl_supervise::PlanError;
 use sl_upstream::{
     PoolEntryError, PoolSettingsError, Strategies, Strategy, StrategyError, StrategyRules,
 };
+use sl_view::FarmPlan;
 use thiserror::Error;
 
 use self::parts::Parts;
@@ -15,8 +16,11 @@ use crate::{
     Applier, BenchError, Plan, Ports, SettingsSource, engines::registry, settings::Settings,
 };
 
+mod farm_plan;
 mod parts;
 mod pools;
+
+pub(crate) use farm_plan::farm_plan;
 
 /// Which services are wanted together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -204,6 +208,18 @@ impl Builder {
     #[must_use]
     pub const fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// What the settings' pools and gateway come to, in figures; `None` without several pools. Binds
+    /// and asks nobody.
+    ///
+    /// # Errors
+    /// Settings that cannot be followed. Secrets that are not there are told as notes.
+    pub fn farm_plan(mut self, composition: Composition) -> Result<Option<FarmPlan>, AssembleError> {
+        self.ports.plan_only = true;
+        let (settings, ports) = (self.settings.clone(), self.ports.clone());
+        let services = self.assemble(composition)?.services();
+        Ok(farm_plan(&settings, &ports, services))
     }
 
     /// Builds every service of a composition, in dependency order. Binds nothing.

@@ -26,6 +26,8 @@ pub struct Ports {
     pub masker: Masker,
     /// Where data is kept; `None` keeps none and opens no control door.
     pub data: Option<PathBuf>,
+    /// Whether all is for a plan that is shown and not run: then secrets need not be there.
+    pub plan_only: bool,
 }
 
 impl Ports {
@@ -44,6 +46,7 @@ impl Ports {
             environment,
             masker: Masker::default(),
             data,
+            plan_only: false,
         }
     }
 
@@ -52,6 +55,14 @@ impl Ports {
     /// # Errors
     /// A reference that leads nowhere, or to a file that others may read.
     pub fn resolve(&self, secret: &Secret) -> Result<Plain, SecretError> {
+        match self.find(secret) {
+            Err(_) if self.plan_only => Ok(Plain::default()),
+            found => found,
+        }
+    }
+
+    /// The same, whatever it is for.
+    pub(crate) fn find(&self, secret: &Secret) -> Result<Plain, SecretError> {
         let plain = secret.resolve(&|name| self.variable(name), &|path| self.read_secret(path))?;
         self.masker.register(plain.expose());
         Ok(plain)

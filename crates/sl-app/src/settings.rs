@@ -120,6 +120,17 @@ pub fn check(settings: &Settings, check: &mut Check<'_>) {
     }
 }
 
+/// The example addresses of the settings, with their keys.
+pub(crate) fn examples_found(settings: &Settings) -> Vec<(String, String)> {
+    let is_example = |node: &NodeSection| {
+        let address = Address::parse(&node.address, node.coin.row());
+        address.is_ok_and(|address| address.is_example())
+    };
+    let nodes = nodes(settings).filter(|(_, node)| is_example(node));
+    let nodes = nodes.map(|(key, node)| (format!("{key}.address"), node.address.clone()));
+    nodes.chain(pools::examples(settings)).collect()
+}
+
 /// The same for a plan that is shown and not run: addresses may be the example.
 pub fn check_plan(settings: &Settings, check: &mut Check<'_>) {
     let coins = settings.simulation.chains();
@@ -227,18 +238,9 @@ fn production(settings: &Settings, check: &mut Check<'_>) {
 
 /// Nobody's wallets must not be paid to.
 fn examples(settings: &Settings, check: &mut Check<'_>) {
-    let refuse = |check: &mut Check<'_>, key: &str, address: &str| {
+    for (key, address) in examples_found(settings) {
         let wrong = format!("{address} is the example address, whose key nobody has");
-        check.refuse(key, Wrong::value(wrong).hint("give an address of your own wallet"));
-    };
-    for (key, node) in nodes(settings) {
-        let address = Address::parse(&node.address, node.coin.row());
-        if address.is_ok_and(|address| address.is_example()) {
-            refuse(check, &format!("{key}.address"), &node.address);
-        }
-    }
-    for (key, address) in pools::examples(settings) {
-        refuse(check, &key, &address);
+        check.refuse(&key, Wrong::value(wrong).hint("give an address of your own wallet"));
     }
 }
 

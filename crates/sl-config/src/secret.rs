@@ -37,7 +37,7 @@ pub enum Secret {
 }
 
 /// A secret in the clear. `Debug` does not show it, and there is no `Display`.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Plain(String);
 
 impl Plain {

@@ -38,6 +38,14 @@ impl Layout {
     }
 }
 
+/// How many machines can have a slot of their own when the source leaves so many bytes free, and how
+/// many bytes each of them then has.
+#[must_use]
+pub fn slots_for(free: usize) -> (u64, usize) {
+    let Layout { slot, own } = Layout::of(free);
+    (1u64.checked_shl(8 * slot as u32).unwrap_or(u64::MAX), own)
+}
+
 /// Where a machine comes from, as far as it can be told from others before it says its name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Origin {

@@ -13,11 +13,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use self::{
-    book::LeaseNo,
-    core::{Core, LEAST_WIDTH},
-    feed::News,
-};
+use self::{book::LeaseNo, core::Core, feed::News};
 
 mod book;
 mod breaker;
@@ -98,12 +94,21 @@ impl Default for Wanted {
 }
 
 /// How a group decides.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct FailoverRules {
+    /// A member that gives fewer free bytes is of no use to the consumers, and left alone.
+    pub least_width: usize,
     /// Of the strategy.
     pub strategy: StrategyRules,
     /// Of each member's breaker.
     pub breaker: BreakerRules,
+}
+
+impl Default for FailoverRules {
+    fn default() -> Self {
+        let (strategy, breaker) = (StrategyRules::default(), BreakerRules::default());
+        Self { least_width: 2, strategy, breaker }
+    }
 }
 
 /// A source in a group.
@@ -441,6 +446,6 @@ impl Ends {
                 self.core.leave(no, now);
             }
         }
-        tracing::debug!(members = members.len(), least_width = LEAST_WIDTH, "the group follows");
+        tracing::debug!(members = members.len(), "the group follows");
     }
 }

@@ -20,8 +20,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+mod plan;
 mod upstream;
 
+pub use plan::{FarmPlan, PlannedGateway, PlannedPool, PlannedSlots};
 pub use upstream::{FailoverEvent, Upstream, UpstreamAddress, UpstreamPool};
 
 /// What a running program is for.

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use sl_supervise::ServiceSpec;
-use sl_upstream::{Plans, PoolGroup};
+use sl_upstream::{FailoverRules, Plans, PoolGroup};
 use sl_work::SourceId;
 
 use crate::{Applier, Ports, settings::Settings};
@@ -66,9 +66,11 @@ fn plans(settings: &Settings, ports: &Ports) -> Result<Plans, AssembleError> {
         let plan = entry.plan(password.expose());
         pools.push(plan.map_err(|wrong| AssembleError::Pools { at, wrong: Box::new(wrong) })?);
     }
+    // A slot for each of many machines, and two bytes of its own for each: the gateway's least.
+    let rules = FailoverRules { least_width: 4, ..settings.failover.rules() };
     Ok(Plans {
         pools,
-        rules: settings.failover.rules(),
+        rules,
         strategy: settings.failover.strategy.clone(),
         measure_every: settings.failover.measure_every,
     })

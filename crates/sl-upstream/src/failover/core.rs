@@ -12,8 +12,6 @@ use super::{
     status::KEPT_CHANGES,
 };
 
-/// A source below this gives machines too few bytes of their own.
-pub(crate) const LEAST_WIDTH: usize = 2;
 /// How long the width that all can hold is waited for after the first has told its own.
 const WIDTHS: Duration = Duration::from_secs(3);
 /// How long a member that was taken out may still judge.
@@ -299,7 +297,7 @@ impl Core {
         if !all_told && !waited {
             return 0;
         }
-        let fit = there().filter(|member| member.unfit(LEAST_WIDTH).is_none());
+        let fit = there().filter(|member| member.unfit(self.rules.least_width).is_none());
         fit.map(|member| member.status.widest).filter(|widest| *widest > 0).min().unwrap_or(0)
     }
 
@@ -313,7 +311,7 @@ impl Core {
             return "no pool is configured".into();
         }
         let why = |member: &State| {
-            let why = member.unfit(LEAST_WIDTH).unwrap_or_else(|| member.idle_why().0);
+            let why = member.unfit(self.rules.least_width).unwrap_or_else(|| member.idle_why().0);
             format!("{}: {why}", member.id)
         };
         self.members.iter().map(why).collect::<Vec<_>>().join("; ").into()
@@ -367,7 +365,7 @@ impl Core {
             .members
             .iter()
             .filter(|member| member.leaving.is_none() && member.has_job())
-            .filter(|member| member.unfit(LEAST_WIDTH).is_none())
+            .filter(|member| member.unfit(self.rules.least_width).is_none())
             .collect();
         // One that has not been told of a lease yet is not behind the others for that.
         let all = |member: &State| {
@@ -402,7 +400,7 @@ impl Core {
             tracing::info!(pool = %member.id, "the pool leaves the group");
             return false;
         }
-        let (why, since) = match (member.unfit(LEAST_WIDTH), member.rests()) {
+        let (why, since) = match (member.unfit(self.rules.least_width), member.rests()) {
             (Some(why), _) => (why, None),
             (None, Some(why)) if member.has_job() => {
                 let long = |sent: &Mono| now.since(*sent) >= self.rules.breaker.answer;
@@ -502,7 +500,8 @@ impl Core {
                 Some(Standing::Job(job)) => self.book.show(lease, member.no, job, failed, now),
                 Some(Standing::Untold) | None => {}
                 Some(_) => {
-                    let why = member.unfit(LEAST_WIDTH).unwrap_or_else(|| member.idle_why().0);
+                    let why =
+                        member.unfit(self.rules.least_width).unwrap_or_else(|| member.idle_why().0);
                     self.book.idle(lease, &why, now);
                 }
             }
@@ -557,7 +556,7 @@ impl Core {
             MemberStanding::Leaving
         } else if self.current == Some(member.no) {
             MemberStanding::Active
-        } else if let Some(why) = member.unfit(LEAST_WIDTH) {
+        } else if let Some(why) = member.unfit(self.rules.least_width) {
             MemberStanding::Unfit { why }
         } else if !member.has_job() {
             MemberStanding::Idle { why: member.idle_why().0 }

@@ -7,8 +7,8 @@ use sl_work::{SourceId, WorkerName};
 use thiserror::Error;
 
 use crate::{
-    BreakerRules, CertificatePin, Endpoint, FailoverRules, Login, PoolAddress, PoolOptions, PoolSettings,
-    PoolSettingsError, StrategyRules, WalletAddress,
+    BreakerRules, CertificatePin, Endpoint, FailoverRules, Login, PoolAddress, PoolOptions,
+    PoolSettings, PoolSettingsError, StrategyRules, WalletAddress,
 };
 
 sl_config::setting_from_str! {
@@ -107,6 +107,7 @@ impl FailoverSettings {
     #[must_use]
     pub fn rules(&self) -> FailoverRules {
         FailoverRules {
+            least_width: FailoverRules::default().least_width,
             strategy: StrategyRules { dwell: self.dwell, slice: self.slice },
             breaker: BreakerRules {
                 refused_share: self.refused_share,

@@ -38,6 +38,33 @@ pub(crate) fn day_path(folder: &Path, day: i64) -> PathBuf {
     folder.join(format!("shares-{}.db", day_text(day)))
 }
 
+/// The instant of a text: a day of UTC, or a day and a time with its zone.
+///
+/// # Errors
+/// What was found, and what is allowed.
+///
+/// ```
+/// assert_eq!(sl_ledger::instant("2026-11-22"), sl_ledger::instant("2026-11-22T01:00:00+01:00"));
+/// assert!(sl_ledger::instant("yesterday").is_err());
+/// ```
+pub fn instant(text: &str) -> Result<Wall, String> {
+    let at = match text.parse::<jiff::Timestamp>() {
+        Ok(at) => Some(at.as_millisecond()),
+        Err(_) => text
+            .parse::<Date>()
+            .ok()
+            .and_then(|date| EPOCH.until(date).ok())
+            .map(|span| i64::from(span.get_days()) * DAY_MS),
+    };
+    at.and_then(|at| u64::try_from(at).ok()).map(Wall::from_millis).ok_or_else(|| {
+        let found: String = text.chars().take(40).collect();
+        format!(
+            "found {found:?}, allowed is a day as in 2026-11-22 or an instant as in \
+             2026-11-22T08:00:00Z, from 1970 on"
+        )
+    })
+}
+
 /// A file of a day in the folder.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Found {

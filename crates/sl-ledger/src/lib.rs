@@ -68,6 +68,7 @@ pub use entry::{
 };
 pub use error::LedgerError;
 pub use export::{Exported, Format, export};
+pub use files::instant;
 pub use job::{decode_job, encode_job};
 pub use journal::{Journal, Options};
 pub use proof::Proofs;

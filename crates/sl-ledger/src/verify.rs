@@ -111,8 +111,11 @@ pub async fn verify(
         if file.aside {
             look.told.set_aside.push(name(&file.path));
         } else if let Err(error) = look.file(file, rollup.as_mut(), &mut proof, &mut former).await {
-            look.told.unread.push(error.to_string());
-            look.find(&day_text(file.day), "damage", error.to_string());
+            if error.is_damage() {
+                look.find(&day_text(file.day), "damage", error.to_string());
+            } else {
+                look.told.unread.push(error.to_string());
+            }
         }
     }
     look.told.proofs = proof.proofs;
@@ -121,7 +124,7 @@ pub async fn verify(
     {
         look.find(ROLLUP, "damage", error.to_string());
     }
-    look.told.ok = look.told.findings.is_empty();
+    look.told.ok = look.told.findings.is_empty() && look.told.unread.is_empty();
     Ok(look.told)
 }
 

@@ -55,7 +55,7 @@ pub struct Deltas<const C: usize, const S: usize> {
     pub after: i64,
     /// The last row of these.
     pub upto: i64,
-    minutes: BTreeMap<(i64, Arc<str>), Point<C, S>>,
+    minutes: HashMap<(i64, Arc<str>), Point<C, S>>,
 }
 
 /// A file of sums.
@@ -125,8 +125,8 @@ impl<const C: usize, const S: usize> Point<C, S> {
 impl<const C: usize, const S: usize> Deltas<C, S> {
     /// No rows yet, after row `after`.
     #[must_use]
-    pub const fn after(after: i64) -> Self {
-        Self { after, upto: after, minutes: BTreeMap::new() }
+    pub fn after(after: i64) -> Self {
+        Self { after, upto: after, minutes: HashMap::new() }
     }
 
     /// The point of a series in the minute of an instant, in seconds since 1970. Move
@@ -153,7 +153,10 @@ impl<const C: usize, const S: usize> Deltas<C, S> {
     pub fn points(&self) -> BTreeMap<(i64, i64, Arc<str>), Point<C, S>> {
         let total: Arc<str> = TOTAL.into();
         let mut all: BTreeMap<_, Point<C, S>> = BTreeMap::new();
-        for ((minute, series), point) in &self.minutes {
+        // In the order of time, so that the latest is the latest.
+        let mut minutes: Vec<_> = self.minutes.iter().collect();
+        minutes.sort_by_key(|(key, _)| *key);
+        for ((minute, series), point) in minutes {
             for period in PERIODS {
                 let start = minute - minute.rem_euclid(period);
                 for series in [series, &total] {

@@ -8,6 +8,7 @@ mod damage;
 mod days;
 mod kept;
 mod reading;
+mod schemas;
 mod size;
 
 use std::{num::NonZeroU64, path::Path, sync::Arc};

@@ -1,0 +1,37 @@
+//! Virtual ASIC machines: an Antminer L7, L9 or L3+ without the hardware.
+//!
+//! For: the machine inside ([`Machine`]): boards, chips, fans, heat, protections, what goes wrong
+//! with it, stepped by time; everything that a reply shows comes from it ([`Readings`]).
+//!
+//! Not for: judging machines or reading replies (it shares no wire type with what does), and not
+//! for finding out what a real machine would do beyond its sources: each figure that is assumed is
+//! marked in the table ([`model`]).
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use sl_twin::{Machine, Model, Release, Spec};
+//! use sl_units::Mono;
+//!
+//! let model = Model::by_id("antminer-l7").expect("in the table");
+//! let spec = Spec::new(model, Release::R202405, 7, [127, 7, 0, 1].into());
+//! let mut machine = Machine::new(spec, Mono::default());
+//! machine.step(Mono::from_start(Duration::from_secs(60)));
+//! ```
+#![forbid(unsafe_code)]
+
+mod conf;
+mod machine;
+pub mod model;
+mod readings;
+mod release;
+
+pub use conf::{
+    Command, Conf, ConfChange, Kept, Network, NetworkChange, POOLS, PoolChange, PoolConf,
+};
+pub use machine::{Applied, Machine, Output, PoolEvent, Spec};
+pub use model::Model;
+pub use readings::{
+    BoardReading, ChipMark, Light, Manners, PoolCounts, PoolReading, Readings, State, Status, Stop,
+};
+pub use release::{Release, ReleaseError};

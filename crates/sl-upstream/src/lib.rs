@@ -1,9 +1,10 @@
-//! A pool over Stratum V1 as one source of work.
+//! A pool over Stratum V1 as one source of work, and several sources as one.
 //!
 //! For: keeping a connection with a pool, turning its jobs into leased jobs and our proven shares
-//! into its submissions, and the pool's answers into verdicts.
+//! into its submissions, and the pool's answers into verdicts; making one source of several, of
+//! whatever kind, with the next one ready when one fails.
 //!
-//! Not for: choosing among pools (a failover group is its own source), hashing, or accounts.
+//! Not for: hashing, serving machines, or accounts.
 //!
 //! ```text
 //!  pool ── lines ──▶ sl_stratum::client::Session ──▶ Desk ──▶ lease.work

@@ -81,6 +81,8 @@ fn pages(folder: &Path) -> Result<Vec<Page>, Failure> {
         page("environment.md", settings::environment_page()),
         page("metrics.md", metrics()),
         page("auxpow.md", "{{#include ../../auxpow.md}}\n".to_owned()),
+        page("journal.md", "{{#include ../../journal.md}}\n".to_owned()),
+        page("pools.md", "{{#include ../../pools.md}}\n".to_owned()),
         page("proof-of-work-done.md", "{{#include ../../proof-of-work-done.md}}\n".to_owned()),
         page("decisions/README.md", included("README.md")),
     ];
@@ -103,7 +105,7 @@ fn summary(decisions: &[(String, String)]) -> String {
     let mut text = String::from(
         "# Summary\n\n[Introduction](introduction.md)\n\n- [First steps](first-steps.md)\n\
          - [When something is wrong](doctor.md)\n- [AuxPoW, byte by byte](auxpow.md)\n\
-         - [Proof of work done](proof-of-work-done.md)\n- [Commands](commands.md)\n\
+         - [Several pools](pools.md)\n- [Proof of work done](proof-of-work-done.md)\n- [The journal](journal.md)\n- [Commands](commands.md)\n\
          - [Settings](settings.md)\n- [Environment variables](environment.md)\n\
          - [Metrics](metrics.md)\n- [Glossary](glossary.md)\n- [Decisions](decisions/README.md)\n",
     );

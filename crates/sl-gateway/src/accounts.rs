@@ -10,7 +10,7 @@ use tokio::{
 use crate::{
     GatewayStatus, SlotCounts,
     forward::{Forward, Sent, Up},
-    ledger::{Event, Ledger},
+    ledger::{Event, Ledger, Standards},
     recorder::Recorder,
     share::{Judged, Reason, Told},
 };
@@ -40,6 +40,7 @@ pub(crate) struct Accounts {
     pub(crate) forward: Forward,
     pub(crate) recorder: Recorder,
     pub(crate) ledger: OwnedMutexGuard<Ledger>,
+    pub(crate) standards: Standards,
     pub(crate) slots: watch::Receiver<SlotCounts>,
     pub(crate) status: watch::Sender<GatewayStatus>,
     pub(crate) clock: Clock,
@@ -116,7 +117,7 @@ impl Accounts {
             }
             _ => {}
         }
-        self.ledger.take(event);
+        self.ledger.take(&self.standards, event, self.clock.mono());
     }
 
     /// Counts a share, sends it up if it is wanted there, and has it recorded; then its connection
@@ -134,7 +135,7 @@ impl Accounts {
             }
         };
         let had_accepted = self.ledger.has_accepted();
-        self.ledger.proven(&filed, &share, at);
+        self.ledger.proven(&self.standards, &filed, &share, at);
         if self.ledger.has_accepted() && !had_accepted {
             self.show(SAMPLE);
         }
@@ -208,6 +209,7 @@ impl Accounts {
     fn show(&mut self, age: Duration) {
         let now = self.clock.mono();
         self.ledger.measure(now, age);
+        self.ledger.look(&self.standards, now);
         let slots = *self.slots.borrow();
         let waiting = self.forward.open() as u64;
         let ledger = &mut *self.ledger;
@@ -252,8 +254,23 @@ mod tests {
         let ledger = home.lock_owned().await;
         let recorder = Recorder::new(None, clock, SourceId::new("test"), 0);
         let (_judged_in, judged) = mpsc::channel(1);
-        let accounts =
-            Accounts { judged, events, verdicts, forward, recorder, ledger, slots, status, clock };
+        let settings = crate::GatewaySettings::default();
+        let live = watch::Sender::new(Arc::new(crate::live::Live::new(settings, None))).subscribe();
+        let shortfall =
+            sl_guard::proof::ShortfallRules::design(sl_guard::proof::Requirement::default());
+        let standards = Standards { live, shortfall: shortfall.expect("in range") };
+        let accounts = Accounts {
+            standards,
+            judged,
+            events,
+            verdicts,
+            forward,
+            recorder,
+            ledger,
+            slots,
+            status,
+            clock,
+        };
         tokio::spawn(accounts.run());
         tokio::spawn(async move {
             while events_in.send(Event::Throttled).await.is_ok() {

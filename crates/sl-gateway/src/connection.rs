@@ -15,6 +15,7 @@ use tokio::{
 
 use crate::{
     board::Board,
+    entrance,
     ledger::{Arrival, Event, Gone},
     machine::Machine,
     outgoing::Outgoing,
@@ -37,7 +38,16 @@ const ROOM: u64 = 16 * 1024;
 
 /// Serves one machine from its first byte to its last.
 pub(crate) async fn serve(shared: Arc<Shared>, admitted: Admitted) {
-    let Admitted { arrived, number, since } = admitted;
+    let Admitted { mut arrived, number, since } = admitted;
+    if entrance::is_wanted(&shared, &arrived) {
+        match Box::pin(entrance::enter(&shared, number, arrived)).await {
+            Some(entered) => arrived = entered,
+            None => {
+                let _ = shared.reports.send(Report::Left(number)).await;
+                return;
+            }
+        }
+    }
     let now = shared.clock.mono();
     let session = Session::new(shared.session.clone());
     let lines = LineSplitter::new(session.line_limit());

@@ -1,5 +1,6 @@
 use std::{
     collections::HashMap,
+    future::pending,
     net::{IpAddr, SocketAddr},
     sync::Arc,
     time::Duration,
@@ -46,6 +47,8 @@ pub(crate) struct Door<'a> {
     pub(crate) source: SourceId,
     pub(crate) live: watch::Receiver<Arc<Live>>,
     pub(crate) listener: TcpListener,
+    /// For machines that speak TLS.
+    pub(crate) tls: Option<TcpListener>,
     /// A listener at another address, already open.
     pub(crate) listeners: &'a mut mpsc::Receiver<std::net::TcpListener>,
     pub(crate) side: &'a mut mpsc::Receiver<Arrived>,
@@ -64,6 +67,14 @@ pub(crate) struct Door<'a> {
     pub(crate) hours: Hours,
     /// Connections since the start, which number them.
     pub(crate) connections: u64,
+}
+
+/// The next machine of a listener; for ever none where there is no listener. Cancel-safe.
+async fn accept_of(listener: Option<&TcpListener>) -> std::io::Result<(TcpStream, SocketAddr)> {
+    match listener {
+        Some(listener) => listener.accept().await,
+        None => pending().await,
+    }
 }
 
 /// What the door does at its time, and why it cannot.
@@ -96,8 +107,8 @@ impl Door<'_> {
         let outcome = self.serve(parts).await;
         // The shards have to end while the door still hears what their connections report.
         let last = Board::clone(&self.board.borrow());
-        let Self { listener, board, shards, verifiers, mut reports, events, .. } = self;
-        drop((listener, board, shards, verifiers, events));
+        let Self { listener, tls, board, shards, verifiers, mut reports, events, .. } = self;
+        drop((listener, tls, board, shards, verifiers, events));
         while reports.recv().await.is_some() {}
         (outcome, last)
     }
@@ -130,7 +141,8 @@ impl Door<'_> {
                     let guard = self.live.borrow_and_update().guard.clone();
                     self.guard.set_limits(guard);
                 }
-                accepted = self.listener.accept(), if accepting => self.accept(accepted).await,
+                accepted = self.listener.accept(), if accepting => self.accept(accepted, false).await,
+                accepted = accept_of(self.tls.as_ref()), if accepting => self.accept(accepted, true).await,
                 Some(arrived) = self.side.recv() => self.admit(arrived).await,
                 () = sleep_until(self.hours.accept_after), if !accepting => {}
                 _ = self.hours.look.tick() => self.look().await?,
@@ -191,7 +203,7 @@ impl Door<'_> {
         }
     }
 
-    async fn accept(&mut self, accepted: std::io::Result<(TcpStream, SocketAddr)>) {
+    async fn accept(&mut self, accepted: std::io::Result<(TcpStream, SocketAddr)>, tls: bool) {
         let (stream, address) = match accepted {
             Ok(accepted) => accepted,
             Err(wrong) => return self.cannot_accept(&wrong).await,
@@ -202,7 +214,7 @@ impl Door<'_> {
         if let Err(wrong) = stream.set_nodelay(true) {
             tracing::debug!(%wrong, "the socket keeps Nagle's algorithm");
         }
-        self.admit(Arrived { wire: Box::new(stream), address }).await;
+        self.admit(Arrived { wire: Box::new(stream), tls, address }).await;
     }
 
     async fn admit(&mut self, arrived: Arrived) {

@@ -63,6 +63,15 @@ pub enum GatewayError {
     /// The journal cannot be read, so that machines would lose their slots.
     #[error("what machines were given before cannot be read: {0}")]
     Recall(#[from] sl_ledger::LedgerError),
+    /// No test of claims can be made for these settings.
+    #[error("claims of machines cannot be tested: {0}; set gateway.shares_per_minute")]
+    Claims(#[from] sl_guard::proof::RequirementError),
+    /// TLS is asked for, and a file for it is not named.
+    #[error("gateway.tls_listen is set, and {0} is not; name the PEM file")]
+    TlsFiles(&'static str),
+    /// A file for TLS is of no use.
+    #[error(transparent)]
+    Tls(#[from] sl_ports::tls::FileError),
     /// A task of the gateway has died.
     #[error("a part of the gateway has died: {0}")]
     Died(&'static str),

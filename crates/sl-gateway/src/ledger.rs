@@ -1,27 +1,31 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     net::SocketAddr,
+    ops::Bound,
     sync::Arc,
     time::Duration,
 };
 
 use sl_chain::coins::Ticker;
-use sl_guard::{CloseWhy, GuardCounters, Step};
+use sl_guard::{CloseWhy, GuardCounters, Step, proof::ShortfallRules, proxy_protocol::ProxyError};
 use sl_telemetry::Histogram;
 use sl_units::{HashRate, Mono, ShareDifficulty, Target};
 use sl_work::{Outcome, Proven, WorkerName};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::{
     ChainShares, Forwarded, GatewayStatus, JobSent, MachineStatus, Protection, ShareCounts,
     board::Issued,
     forward::{Sent, Up},
+    live::Live,
     share::{Filed, Reason, Turned},
 };
 
+mod diligence;
 mod rates;
 mod worker;
 
+pub(crate) use diligence::of_model;
 use rates::WorkRate;
 use worker::Worker;
 
@@ -29,6 +33,10 @@ use worker::Worker;
 const SHOWN: usize = 1000;
 /// Workers with an account of their own; the shares of more are counted together.
 const MOST_WORKERS: usize = 20_000;
+/// How often workers are tested, beside each share.
+const TICK: Duration = Duration::from_secs(30);
+/// Workers whose figures are made anew at a time: all of a farm of 1000 in 20 s.
+const LOOKED_AT: usize = 50;
 /// Jobs whose way is shown.
 const MOST_SENT: usize = 64;
 
@@ -51,6 +59,10 @@ pub(crate) enum Event {
     Source { event: &'static str, why: Arc<str> },
     /// What the session itself refused.
     Lines { machine: u64, lines: u64, codes: [u64; 6] },
+    /// A balancer's header was believed, or was not.
+    Proxy(Result<(), ProxyError>),
+    /// A machine came by the TLS port and made no handshake.
+    TlsFailed,
     /// A machine's messages have to wait.
     Throttled,
     /// What the door's guard has counted.
@@ -92,6 +104,13 @@ pub(crate) enum Gone {
     Banned,
 }
 
+/// By what the ledger judges; settings may change.
+#[derive(Debug)]
+pub(crate) struct Standards {
+    pub(crate) live: watch::Receiver<Arc<Live>>,
+    pub(crate) shortfall: ShortfallRules,
+}
+
 /// All counters of the gateway, in memory.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
@@ -103,6 +122,12 @@ pub(crate) struct Ledger {
     work: WorkRate,
     recent: VecDeque<(Mono, u64)>,
     proven: u64,
+    /// Whether the source has work: without, nobody can prove any.
+    works: bool,
+    shortfalls: u64,
+    /// The worker whose figures are made anew next.
+    looked: Option<WorkerName>,
+    ticked: Mono,
     forwarded: Forwarded,
     chains: BTreeMap<Ticker, ChainShares>,
     stale_by_coin: BTreeMap<Ticker, u64>,
@@ -125,6 +150,10 @@ pub(crate) struct Ledger {
 #[derive(Debug)]
 struct Machine {
     arrival: Arrival,
+    /// What it claims to hash; zero where nobody says.
+    claimed: HashRate,
+    /// Of its last share.
+    worker: WorkerName,
     difficulty: Option<ShareDifficulty>,
     accepted: u64,
     rejected: u64,
@@ -135,7 +164,7 @@ struct Machine {
 
 impl Ledger {
     /// Counts an event.
-    pub(crate) fn take(&mut self, event: Event) {
+    pub(crate) fn take(&mut self, standards: &Standards, event: Event, now: Mono) {
         match event {
             Event::Connected => {
                 self.connections += 1;
@@ -148,9 +177,13 @@ impl Ledger {
                     self.arriving.push_back(issued);
                 }
             }
-            Event::Ready(arrival) => self.arrived(*arrival),
+            Event::Ready(arrival) => self.arrived(standards, *arrival, now),
             Event::Difficulty { machine, difficulty } => {
-                self.of_machine(machine, |machine| machine.difficulty = Some(difficulty));
+                let Some(machine) = self.machines.get_mut(&machine) else { return };
+                machine.difficulty = Some(difficulty);
+                let worker = machine.arrival.worker.clone();
+                let diligence = &mut self.account(&worker).diligence;
+                diligence.difficulty(&standards.shortfall, difficulty, now);
             }
             Event::Refused(turned) => {
                 self.refused(turned.machine, &turned.worker, turned.reason);
@@ -160,24 +193,49 @@ impl Ledger {
                 self.protection.throttled += 1;
                 let _ = self.conduct.observe(Step::Delay(Duration::ZERO));
             }
+            Event::Proxy(Ok(())) => self.conduct.proxy_headers += 1,
+            Event::Proxy(Err(wrong)) => self.conduct.proxy_refused(wrong.why()),
+            Event::TlsFailed => self.protection.tls_failed += 1,
             Event::Guard(door) => self.door = *door,
-            Event::Gone { machine, why } => self.gone(machine, why),
-            Event::Source { .. } => {}
+            Event::Gone { machine, why } => self.gone(standards, machine, why, now),
+            Event::Source { event, .. } => {
+                self.works = event == "working";
+                let works = self.works;
+                for worker in self.workers.values_mut() {
+                    let works = works && worker.machines > 0;
+                    worker.diligence.works(&standards.shortfall, works, now);
+                }
+            }
         }
     }
 
-    fn arrived(&mut self, mut arrival: Arrival) {
+    fn arrived(&mut self, standards: &Standards, mut arrival: Arrival, now: Mono) {
         self.began.get_or_insert(arrival.since);
         let (nobody, _) = oneshot::channel();
         let known = std::mem::replace(&mut arrival.known, nobody);
-        let worker = self.workers.get_mut(&arrival.worker);
-        let _ = known.send(worker.and_then(|worker| worker.known_rate()));
-        self.machines.insert(arrival.machine, Machine::new(arrival));
+        let user_agent = arrival.user_agent.as_deref();
+        let settings = &standards.live.borrow().settings;
+        let claimed = diligence::claim(settings, &arrival.worker, user_agent);
+        let (works, rules) = (self.works, &standards.shortfall);
+        let worker = self.account(&arrival.worker);
+        let rate = worker.known_rate(now).or_else(|| user_agent.and_then(of_model));
+        let _ = known.send(rate);
+        worker.machines += 1;
+        worker.diligence.works(rules, works, now);
+        worker.diligence.claims(rules, claimed.unwrap_or_default(), HashRate::default(), now);
+        let machine = Machine::new(arrival, claimed.unwrap_or_default());
+        self.machines.insert(machine.arrival.machine, machine);
     }
 
-    fn gone(&mut self, machine: u64, why: Option<Gone>) {
+    fn gone(&mut self, standards: &Standards, machine: u64, why: Option<Gone>, now: Mono) {
         self.connections = self.connections.saturating_sub(1);
-        self.machines.remove(&machine);
+        if let Some(Machine { arrival, claimed, .. }) = self.machines.remove(&machine) {
+            let (works, rules) = (self.works, &standards.shortfall);
+            let worker = self.account(&arrival.worker);
+            worker.machines = worker.machines.saturating_sub(1);
+            worker.diligence.works(rules, works && worker.machines > 0, now);
+            worker.diligence.claims(rules, HashRate::default(), claimed, now);
+        }
         let protection = &mut self.protection;
         match why {
             Some(Gone::Idle) => protection.idle += 1,
@@ -190,6 +248,31 @@ impl Ledger {
             }
             None => {}
         }
+    }
+
+    /// Time passed: workers' figures are made anew, some at a time, and each is tested.
+    pub(crate) fn look(&mut self, standards: &Standards, now: Mono) {
+        let rules = &standards.shortfall;
+        if now.since(self.ticked) >= TICK {
+            self.ticked = now;
+            for (name, worker) in &mut self.workers {
+                if let Some(found) = worker.diligence.tick(rules, now) {
+                    self.shortfalls += 1;
+                    tracing::warn!(worker = %name, %found, "a worker hashes less than it claims");
+                }
+            }
+        }
+        let from = self.looked.take();
+        let next = self.workers.range_mut::<WorkerName, _>((
+            from.as_ref().map_or(Bound::Unbounded, Bound::Excluded),
+            Bound::Unbounded,
+        ));
+        let mut last = None;
+        for (name, worker) in next.take(LOOKED_AT) {
+            worker.look(rules, now);
+            last = Some(name);
+        }
+        self.looked = last.cloned();
     }
 
     /// A share that was to go up: what became of it at once.
@@ -239,8 +322,9 @@ impl Ledger {
         status.connected = self.connected;
         status.machines =
             self.machines.values_mut().take(SHOWN).map(|machine| machine.show(now)).collect();
-        let workers = self.workers.iter_mut().take(SHOWN);
-        status.workers = workers.map(|(name, worker)| worker.show(name, now)).collect();
+        let workers = self.workers.iter().take(SHOWN);
+        status.workers = workers.map(|(name, worker)| worker.show(name)).collect();
+        status.shortfalls = self.shortfalls;
         status.workers_known = self.workers.len() as u64;
         status.shares = self.shares;
         status.shares_per_s = self.shares_per_s(now);
@@ -325,7 +409,13 @@ impl Ledger {
     }
 
     /// A share is proven.
-    pub(crate) fn proven(&mut self, filed: &Filed, share: &Proven, at: Mono) {
+    pub(crate) fn proven(
+        &mut self,
+        standards: &Standards,
+        filed: &Filed,
+        share: &Proven,
+        at: Mono,
+    ) {
         let Filed { machine, worker, difficulty, stale, .. } = filed;
         let work = difficulty.expected_hashes();
         let reached = reached(share);
@@ -342,12 +432,12 @@ impl Ledger {
             *(if *stale { &mut machine.stale } else { &mut machine.accepted }) += 1;
             machine.work.add(at, work);
             machine.last_share = Some(at);
-            machine.arrival.worker = worker.clone();
+            machine.worker = worker.clone();
         });
         for chain in &filed.missed {
             *self.stale_by_coin.entry(*chain).or_default() += 1;
         }
-        self.account(worker).proven(filed, work, reached, at);
+        self.account(worker).proven(&standards.shortfall, filed, reached, at);
     }
 
     fn lines(&mut self, machine: u64, lines: u64, codes: [u64; 6]) {
@@ -393,21 +483,23 @@ impl Ledger {
 }
 
 impl Machine {
-    fn new(arrival: Arrival) -> Self {
+    fn new(arrival: Arrival, claimed: HashRate) -> Self {
         Self {
+            claimed,
+            worker: arrival.worker.clone(),
             difficulty: arrival.difficulty,
             arrival,
             accepted: 0,
             rejected: 0,
             stale: 0,
-            work: WorkRate::new(),
+            work: WorkRate::default(),
             last_share: None,
         }
     }
 
     fn show(&mut self, now: Mono) -> MachineStatus {
         MachineStatus {
-            worker: self.arrival.worker.clone(),
+            worker: self.worker.clone(),
             address: self.arrival.address,
             user_agent: self.arrival.user_agent.clone(),
             slot: self.arrival.slot.clone(),

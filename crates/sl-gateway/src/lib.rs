@@ -42,6 +42,7 @@ mod board;
 mod connection;
 mod difficulty;
 mod door;
+mod entrance;
 mod error;
 mod forward;
 mod ledger;
@@ -64,10 +65,10 @@ mod verifier;
 pub use difficulty::{Adjustment, Banded, DifficultyManager, Fixed, Poisson, ShareWindow};
 pub use error::GatewayError;
 pub use service::{Gateway, LiveGateway};
-pub use settings::{GatewaySettings, VardiffRule};
+pub use settings::{Balancer, Claim, GatewaySettings, VardiffRule};
 pub use slots::slots_for;
 pub use status::{
-    ChainShares, Forwarded, GatewayStatus, JobSent, MachineStatus, Protection, ProvenRate,
-    ShareCounts, SlotCounts, WorkerStatus,
+    ChainShares, Forwarded, GatewayStatus, JobSent, MachineStatus, Protection, ShareCounts,
+    SlotCounts, WorkDone, WorkerStatus,
 };
 pub use transport::{Closed, SideDoor, Transport};

@@ -1,6 +1,9 @@
 use std::{sync::Arc, time::Duration};
 
-use sl_guard::{AdmissionLimits, BanRules, ConductLimits, GuardLimits, Rate};
+use sl_guard::{
+    AdmissionLimits, BanRules, ConductLimits, GuardLimits, Network, Rate,
+    proxy_protocol::{Missing, Trust},
+};
 
 use crate::{
     GatewaySettings,
@@ -16,6 +19,7 @@ pub(crate) struct Live {
     pub(crate) rules: Rules,
     pub(crate) conduct: ConductLimits,
     pub(crate) guard: GuardLimits,
+    pub(crate) trust: Trust,
 }
 
 impl Live {
@@ -33,8 +37,10 @@ impl Live {
             min: settings.min_difficulty,
             max: settings.max_difficulty,
         };
+        let balancers = settings.proxy_from.clone();
+        let trust = Trust { balancers, missing: Missing::Refuse };
         let (conduct, guard) = (conduct(&settings), guard(&settings));
-        Self { settings, rules, conduct, guard }
+        Self { settings, rules, conduct, guard, trust }
     }
 }
 
@@ -70,12 +76,19 @@ fn guard(settings: &GatewaySettings) -> GuardLimits {
             Duration::from_secs(1) / settings.connects_per_second.max(1),
             settings.connects_per_second.saturating_mul(50),
         ),
+        spare: spared(settings),
         ..AdmissionLimits::default()
     };
     let bans = BanRules {
         threshold: if settings.bans { BanRules::default().threshold } else { f64::INFINITY },
         half_life: settings.ban_half_life,
+        spare: spared(settings),
         ..BanRules::default()
     };
     GuardLimits { admission, bans }
+}
+
+/// This machine itself, and balancers: for what comes through them, others answer.
+fn spared(settings: &GatewaySettings) -> Vec<Network> {
+    Network::loopback().into_iter().chain(settings.proxy_from.iter().copied()).collect()
 }

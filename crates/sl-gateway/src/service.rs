@@ -2,9 +2,12 @@ use std::{collections::HashMap, sync::Arc, thread::JoinHandle, time::Duration};
 
 use fastrand::Rng;
 use sl_config::Plain;
-use sl_guard::Guard;
+use sl_guard::{
+    Guard,
+    proof::{Requirement, ShortfallRules},
+};
 use sl_ledger::Journal;
-use sl_ports::Clock;
+use sl_ports::{Clock, tls::server::Acceptor};
 use sl_pow::Registry;
 use sl_stratum::server;
 use sl_supervise::{Ctx, ServiceError};
@@ -24,7 +27,7 @@ use crate::{
     difficulty::DifficultyManager,
     door::{Door, Hours},
     forward::Forward,
-    ledger::Ledger,
+    ledger::{Ledger, Standards},
     live::Live,
     recall::{Numbers, Recall},
     recorder::Recorder,
@@ -220,15 +223,23 @@ impl Gateway {
         let engine = verifiers.first().map_or("", Verifier::engine);
         let listener = sl_ports::bind::listen(settings.listen).await.map_err(GatewayError::from)?;
         let address = listener.local_addr()?;
+        let tls = match settings.tls_listen {
+            Some(address) => {
+                Some(sl_ports::bind::listen(address).await.map_err(GatewayError::from)?)
+            }
+            None => None,
+        };
+        let tls_address = tls.as_ref().map(TcpListener::local_addr).transpose()?;
         self.status.send_modify(|status| {
             status.listen = Some(address);
+            status.tls_listen = tls_address;
             status.engine = engine;
         });
         tracing::info!(%address, source = %self.source.id(), engine, "machines can connect");
         let outcome = match self.lease(&ctx).await? {
             Some(lease) => {
                 let run = Run { gateway: &self, ctx: &ctx, judged: judged_out };
-                run.serve(listener, lease, verifiers).await
+                run.serve((listener, tls), lease, verifiers).await
             }
             None => {
                 drop(verifiers);
@@ -310,7 +321,7 @@ struct Run<'a> {
 impl Run<'_> {
     async fn serve(
         self,
-        listener: TcpListener,
+        (listener, tls): (TcpListener, Option<TcpListener>),
         lease: Lease,
         verifiers: Vec<Verifier>,
     ) -> Result<(), ServiceError> {
@@ -340,6 +351,7 @@ impl Run<'_> {
         let mut parts = JoinSet::new();
         let (events, events_out) = mpsc::channel(EVENTS);
         let (slot_counts_in, slot_counts) = watch::channel(SlotCounts::default());
+        let shortfall = shortfall_rules(gateway.live.live.borrow().settings.shares_per_minute)?;
         let journal = gateway.journal.clone();
         let source = gateway.source.id();
         let accounts = Accounts {
@@ -349,6 +361,7 @@ impl Run<'_> {
             forward: Forward::new(lease.submitter),
             recorder: Recorder::new(journal, gateway.clock, source, numbers.last_ticket),
             ledger,
+            standards: Standards { live: gateway.live.live.subscribe(), shortfall },
             slots: slot_counts,
             status: gateway.status.clone(),
             clock: gateway.clock,
@@ -361,12 +374,14 @@ impl Run<'_> {
         let (banned_in, banned) = watch::channel(Arc::default());
         let renew = Arc::new(Notify::new());
         let session: Arc<server::Settings> = server::Settings::default().into();
+        let acceptor = acceptor(&live.borrow().settings)?;
         let mut shards = Vec::new();
         for verifier in &verifiers {
             let shared = Shared {
                 live: live.clone(),
                 session: session.clone(),
                 admission: gateway.admission.clone(),
+                acceptor: acceptor.clone(),
                 layout,
                 clock: gateway.clock,
                 board: board.clone(),
@@ -391,6 +406,7 @@ impl Run<'_> {
             source: gateway.source.id(),
             live,
             listener,
+            tls,
             listeners: &mut home.listeners,
             side: &mut home.side,
             shards,
@@ -417,6 +433,20 @@ impl Run<'_> {
             tracing::warn!("verdicts of the last shares were not waited for");
         }
         outcome.map_err(Into::into)
+    }
+}
+
+/// The test of claims, for the pace that machines are asked for.
+fn shortfall_rules(shares_per_minute: f64) -> Result<ShortfallRules, GatewayError> {
+    let requirement = Requirement { shares_per_minute, ..Requirement::default() };
+    Ok(ShortfallRules::design(requirement)?)
+}
+
+/// What machines that speak TLS are answered by.
+fn acceptor(settings: &GatewaySettings) -> Result<Option<Acceptor>, GatewayError> {
+    match (settings.tls_listen, &settings.tls_certificate, &settings.tls_key) {
+        (Some(_), Some(chain), Some(key)) => Ok(Some(Acceptor::from_files(chain, key)?)),
+        _ => Ok(None),
     }
 }
 

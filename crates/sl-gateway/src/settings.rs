@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use sl_config::Secret;
-use sl_units::ShareDifficulty;
+use sl_guard::Network;
+use sl_units::{HashRate, ShareDifficulty};
 
 use crate::GatewayError;
 
@@ -17,12 +18,34 @@ sl_config::setting_enum! {
     }
 }
 
+sl_config::setting_from_str! {
+    /// A network or an address.
+    pub struct Balancer => Network, "an address or a network, such as 10.0.0.1 or 10.0.0.0/24";
+}
+
+sl_config::settings! {
+    /// What the machines of a worker claim.
+    pub struct Claim without Default {
+        /// What each of its machines claims to hash.
+        live hashrate: HashRate,
+    }
+}
+
 sl_config::settings! {
     /// The Stratum server for machines.
     pub struct GatewaySettings {
         /// Address to listen on. A new one is opened before the old one is closed; machines that are
         /// connected stay.
         live listen: std::net::SocketAddr = "127.0.0.1:3333",
+        /// Address to listen on for machines that speak TLS; none listens for none.
+        restart tls_listen: Option<std::net::SocketAddr>,
+        /// PEM file of the certificate chain for TLS.
+        restart tls_certificate: Option<std::path::PathBuf>,
+        /// PEM file of its key, readable by its owner alone.
+        restart tls_key: Option<std::path::PathBuf>,
+        /// Balancers in front of the gateway, by address or network: each of their connections begins with a
+        /// PROXY header (version 1 or 2), and limits and bans hold for the address that it names.
+        live proxy_from: Vec<Balancer> = "",
         /// Let other computers connect; they must give the password. Stratum has no encryption.
         restart allow_lan: bool = false,
         /// Password that machines must give; none takes any.
@@ -78,6 +101,11 @@ sl_config::settings! {
         live bans: bool = true,
         /// Time in which half of what an address did wrong is forgotten.
         live ban_half_life: Duration = "5m" in "1s"..="1d",
+        /// What each machine claims to hash, where neither its worker nor its model says; its shares are
+        /// tested against it.
+        live claim: Option<HashRate>,
+        /// What the machines of single workers claim to hash, by the worker's name.
+        table claims: Claim,
     }
 }
 
@@ -87,10 +115,17 @@ impl GatewaySettings {
     /// # Errors
     /// A wider address without `allow_lan`, or without a password.
     pub fn may_listen(&self) -> Result<(), GatewayError> {
-        match (self.listen.ip().is_loopback(), self.allow_lan, &self.password) {
-            (true, ..) | (false, true, Some(_)) => Ok(()),
-            (false, false, _) => Err(GatewayError::Wide { listen: self.listen }),
-            (false, true, None) => Err(GatewayError::Open { listen: self.listen }),
+        for listen in [Some(self.listen), self.tls_listen].into_iter().flatten() {
+            match (listen.ip().is_loopback(), self.allow_lan, &self.password) {
+                (true, ..) | (false, true, Some(_)) => {}
+                (false, false, _) => return Err(GatewayError::Wide { listen }),
+                (false, true, None) => return Err(GatewayError::Open { listen }),
+            }
+        }
+        match (self.tls_listen, &self.tls_certificate, &self.tls_key) {
+            (Some(_), None, _) => Err(GatewayError::TlsFiles("gateway.tls_certificate")),
+            (Some(_), _, None) => Err(GatewayError::TlsFiles("gateway.tls_key")),
+            _ => Ok(()),
         }
     }
 }

@@ -1,7 +1,7 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use sl_guard::{Network, Offence};
-use sl_ports::Clock;
+use sl_ports::{Clock, tls::server::Acceptor};
 use sl_stratum::server;
 use sl_units::Mono;
 use tokio::{
@@ -29,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) live: watch::Receiver<Arc<Live>>,
     pub(crate) session: Arc<server::Settings>,
     pub(crate) admission: Admission,
+    /// For machines that come by the TLS port.
+    pub(crate) acceptor: Option<Acceptor>,
     pub(crate) layout: Layout,
     pub(crate) clock: Clock,
     pub(crate) board: watch::Receiver<Arc<Board>>,

@@ -2,11 +2,13 @@ use std::{
     collections::{BTreeMap, VecDeque},
     net::SocketAddr,
     sync::Arc,
-    time::Duration,
 };
 
 use sl_chain::coins::Ticker;
-use sl_guard::GuardCounters;
+use sl_guard::{
+    GuardCounters,
+    proof::{Decision, Proven},
+};
 use sl_units::{Hash256, HashRate, Mono, ShareDifficulty};
 use sl_work::{JobId, WorkerName};
 
@@ -17,6 +19,8 @@ use sl_telemetry::HistogramSnapshot;
 pub struct GatewayStatus {
     /// The address it listens on, with the port that it really has; `None` before it listens.
     pub listen: Option<SocketAddr>,
+    /// The address for machines that speak TLS; `None` where there is none.
+    pub tls_listen: Option<SocketAddr>,
     /// The engine that checks shares; empty before the start.
     pub engine: &'static str,
     /// Why there is no work, while there is none.
@@ -31,6 +35,8 @@ pub struct GatewayStatus {
     pub workers: Vec<WorkerStatus>,
     /// Workers that have an account here.
     pub workers_known: u64,
+    /// Times that a worker was found to hash less than it claims.
+    pub shortfalls: u64,
     /// Our verdicts on shares.
     pub shares: ShareCounts,
     /// Proven shares a second, over the last ten seconds.
@@ -179,8 +185,13 @@ pub struct WorkerStatus {
     pub rejected: ShareCounts,
     /// Work proven, in expected hashes.
     pub work: f64,
-    /// Its rate as its shares prove it, over the last 5 minutes, hour and day.
-    pub proven: [ProvenRate; 3],
+    /// Its rate as its shares prove it, over the last 5 minutes, hour and day, some seconds old;
+    /// `None` where nothing is known.
+    pub proven: [Option<Proven>; 3],
+    /// What it claims against what it proves; `None` where nothing is claimed.
+    pub work_done: Option<WorkDone>,
+    /// Its machines that are connected.
+    pub machines: u32,
     /// Its best share.
     pub best: Option<ShareDifficulty>,
     /// When its last share was proven.
@@ -193,19 +204,21 @@ pub struct WorkerStatus {
     pub stale_by_coin: BTreeMap<Ticker, u64>,
 }
 
-/// A hash rate as shares prove it.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct ProvenRate {
-    /// Over how long it was taken: the window, or the time since the first share.
-    pub over: Duration,
-    /// The estimate.
-    pub rate: HashRate,
-    /// Lower end of its 95 % confidence interval.
-    pub low: HashRate,
-    /// Upper end.
-    pub high: HashRate,
-    /// Shares that prove it; those of different difficulty counted as so many equal ones.
-    pub shares: f64,
+/// A worker's claim against what its shares prove, by a sequential test.
+#[derive(Clone, Debug)]
+pub struct WorkDone {
+    /// What its machines claim together.
+    pub claimed: HashRate,
+    /// The part of the claim that is proven since evidence began to gather.
+    pub proven_part: f64,
+    /// How far the evidence against it has come: 0 none, 1 found short.
+    pub suspicion: f64,
+    /// Whether it was found short.
+    pub short: bool,
+    /// How often.
+    pub shortfalls: u64,
+    /// The last decision, with what it rests on and what would have changed it.
+    pub last: Option<Arc<Decision>>,
 }
 
 /// The slots of the gateway.
@@ -240,6 +253,8 @@ pub struct Protection {
     pub malformed_lines: u64,
     /// Times that a machine's messages had to wait.
     pub throttled: u64,
+    /// Connections by the TLS port that made no handshake.
+    pub tls_failed: u64,
     /// Times that the system gave no connection (out of file descriptors).
     pub accept_errors: u64,
 }

@@ -25,6 +25,8 @@ pub(crate) type Wire = Box<dyn Transport>;
 /// A machine that has come and is to be served.
 pub(crate) struct Arrived {
     pub(crate) wire: Wire,
+    /// Whether it came by the TLS port.
+    pub(crate) tls: bool,
     pub(crate) address: SocketAddr,
 }
 
@@ -49,7 +51,7 @@ impl SideDoor {
     /// # Errors
     /// The gateway is gone.
     pub async fn enter(&self, wire: impl Transport, address: SocketAddr) -> Result<(), Closed> {
-        let arrived = Arrived { wire: Box::new(wire), address };
+        let arrived = Arrived { wire: Box::new(wire), tls: false, address };
         self.0.send(arrived).await.map_err(|_| Closed)
     }
 }

@@ -1,29 +1,33 @@
 //! What is known of one worker.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use sl_chain::coins::Ticker;
+use sl_guard::proof::{Proven, ShortfallRules};
 use sl_units::{HashRate, Mono, ShareDifficulty};
 use sl_work::WorkerName;
 
-use super::rates::Window;
+use super::diligence::Diligence;
 use crate::{
-    ChainShares, Forwarded, ShareCounts, WorkerStatus,
+    ChainShares, Forwarded, ShareCounts, WorkDone, WorkerStatus,
     share::{Filed, Reason},
 };
 
 /// The account of a worker, over all its connections.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Worker {
     accepted: u64,
     stale: u64,
     rejected: ShareCounts,
     work: f64,
     best: Option<ShareDifficulty>,
-    first_share: Option<Mono>,
     last_share: Option<Mono>,
-    /// 5 minutes, an hour, a day.
-    windows: [Window; 3],
+    /// Machines that are here.
+    pub(super) machines: u32,
+    pub(super) diligence: Diligence,
+    /// As shown: made anew from time to time, since the intervals take some time to compute.
+    proven: [Option<Proven>; 3],
+    work_done: Option<WorkDone>,
     pub(super) forwarded: Forwarded,
     pub(super) chains: BTreeMap<Ticker, ChainShares>,
     stale_by_coin: BTreeMap<Ticker, u64>,
@@ -31,42 +35,25 @@ pub(super) struct Worker {
     remembered: Option<HashRate>,
 }
 
-impl Default for Worker {
-    fn default() -> Self {
-        let window = |seconds, steps| Window::new(Duration::from_secs(seconds), steps);
-        Self {
-            accepted: 0,
-            stale: 0,
-            rejected: ShareCounts::default(),
-            work: 0.0,
-            best: None,
-            first_share: None,
-            last_share: None,
-            windows: [window(20, 15), window(120, 30), window(1800, 48)],
-            forwarded: Forwarded::default(),
-            chains: BTreeMap::new(),
-            stale_by_coin: BTreeMap::new(),
-            remembered: None,
-        }
-    }
-}
-
 impl Worker {
-    pub(super) fn proven(&mut self, filed: &Filed, work: f64, reached: ShareDifficulty, at: Mono) {
+    pub(super) fn proven(
+        &mut self,
+        rules: &ShortfallRules,
+        filed: &Filed,
+        reached: ShareDifficulty,
+        at: Mono,
+    ) {
         let stale = filed.stale;
         for chain in &filed.missed {
             *self.stale_by_coin.entry(*chain).or_default() += 1;
         }
         *(if stale { &mut self.stale } else { &mut self.accepted }) += 1;
-        self.work += work;
+        self.work += filed.difficulty.expected_hashes();
         if self.best.is_none_or(|best| best < reached) {
             self.best = Some(reached);
         }
-        self.first_share.get_or_insert(at);
         self.last_share = Some(at);
-        for window in &mut self.windows {
-            window.add(at, work);
-        }
+        self.diligence.share(rules, filed.difficulty, at);
     }
 
     pub(super) fn refused(&mut self, reason: Reason) {
@@ -84,23 +71,29 @@ impl Worker {
         self.remembered = Some(rate);
     }
 
-    /// What its shares of the last hour with shares prove, if that is enough to start from.
-    pub(super) fn known_rate(&mut self) -> Option<HashRate> {
-        let (first, last) = (self.first_share?, self.last_share?);
-        let [_, hour, _] = &mut self.windows;
-        let proven = hour.rate(last, first);
-        if proven.shares >= 10.0 { Some(proven.rate) } else { self.remembered }
+    /// What its shares of an hour prove, if that is enough to start from, or what an earlier run of
+    /// the program proved.
+    pub(super) fn known_rate(&mut self, now: Mono) -> Option<HashRate> {
+        let proven = self.diligence.hour(now).filter(|proven| proven.shares >= 10.0);
+        proven.map(|proven| proven.rate).or(self.remembered)
     }
 
-    pub(super) fn show(&mut self, name: &WorkerName, now: Mono) -> WorkerStatus {
-        let since = self.first_share.unwrap_or(now);
+    /// Makes anew what takes some time.
+    pub(super) fn look(&mut self, rules: &ShortfallRules, now: Mono) {
+        self.proven = self.diligence.proven(now);
+        self.work_done = self.diligence.verdict(rules, now);
+    }
+
+    pub(super) fn show(&self, name: &WorkerName) -> WorkerStatus {
         WorkerStatus {
             worker: name.clone(),
             accepted: self.accepted,
             stale: self.stale,
             rejected: self.rejected,
             work: self.work,
-            proven: self.windows.each_mut().map(|window| window.rate(now, since)),
+            proven: self.proven,
+            work_done: self.work_done.clone(),
+            machines: self.machines,
             best: self.best,
             last_share: self.last_share,
             forwarded: self.forwarded,

@@ -238,7 +238,7 @@ pub(crate) struct Client {
 pub(crate) type Refused = (i64, String);
 
 impl Client {
-    fn over(stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Self {
+    pub(crate) fn over(stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Self {
         let (read, out) = tokio::io::split(stream);
         let lines = BufReader::new(Box::new(read) as Box<dyn AsyncRead + Send + Unpin>);
         Self { lines, out: Box::new(out), slot: String::new(), session: String::new() }

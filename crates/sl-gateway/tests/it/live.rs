@@ -162,3 +162,76 @@ async fn a_thousand_machines_come_by_memory_and_hear_one_job() {
     farm.status_when(sent).await;
     farm.stop().await;
 }
+
+#[tokio::test]
+async fn behind_a_balancer_the_address_of_the_header_counts() {
+    let mut farm = Farm::working_with(|settings| {
+        settings.proxy_from = vec!["10.0.0.0/24".parse().expect("a network")];
+        settings.connections_per_address = Some(1);
+    })
+    .await;
+    let header = |client: &str| format!("PROXY TCP4 {client} 10.0.0.1 56324 3333\r\n");
+    let mut one = farm.connect_from("10.0.0.1").await;
+    one.say(&header("203.0.113.1")).await;
+    let (_, notify) = one.introduce("rig.1", None).await;
+    one.submit("rig.1", &notify, 0, 1).await.expect("accepted");
+    // Header and first words in one piece, and another client of the same balancer.
+    let mut two = farm.connect_from("10.0.0.1").await;
+    two.say(&format!("{}{{\"id\":1,\"method\":\"mining.ping\"}}\n", header("203.0.113.2"))).await;
+    assert_eq!(two.reply().await, Ok(json!("pong")));
+    let mut same = farm.connect_from("10.0.0.1").await;
+    same.say(&header("203.0.113.1")).await;
+    same.closed().await;
+    let mut silent_about_it = farm.connect_from("10.0.0.2").await;
+    silent_about_it.say("{\"id\":1,\"method\":\"mining.ping\"}\n").await;
+    silent_about_it.closed().await;
+    // From elsewhere a header is no header.
+    let mut liar = farm.connect_from("203.0.113.66").await;
+    liar.say(&header("203.0.113.1")).await;
+    assert_eq!(liar.reply().await.expect_err("no JSON").0, 20);
+    let counted = |status: &GatewayStatus| {
+        status.guard.proxy_headers == 3
+            && status.guard.refused(sl_guard::RefuseWhy::Address) == 1
+            && status.connections == 3
+    };
+    let status = farm.status_when(counted).await;
+    let addresses: Vec<_> =
+        status.machines.iter().map(|machine| machine.address.to_string()).collect();
+    assert_eq!(addresses, ["203.0.113.1:56324"]);
+    farm.stop().await;
+}
+
+#[tokio::test]
+async fn machines_come_over_tls_by_a_port_of_their_own() {
+    let place = tempfile::tempdir().expect("a place");
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    let (chain, key) = (place.path().join("chain.pem"), place.path().join("key.pem"));
+    std::fs::write(&chain, made.cert.pem()).expect("written");
+    std::fs::write(&key, made.signing_key.serialize_pem()).expect("written");
+    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+        .expect("its owner's alone");
+    let mut farm = Farm::working_with(|settings| {
+        settings.tls_listen = Some("127.0.0.1:0".parse().expect("an address"));
+        settings.tls_certificate = Some(chain);
+        settings.tls_key = Some(key);
+    })
+    .await;
+    let address = farm.status_when(|status| status.tls_listen.is_some()).await.tls_listen;
+    let address = address.expect("waited for");
+    let pin = sl_ports::tls::Fingerprint::of(made.cert.der());
+    let trust = sl_ports::tls::Trust::Pinned(pin);
+    let connector = sl_ports::tls::client::Connector::new(&trust).expect("a pin");
+    let stream = soon(tokio::net::TcpStream::connect(address)).await.expect("it listens");
+    let stream = soon(connector.connect("localhost", stream)).await.expect("its certificate");
+    let mut machine = crate::harness::Client::over(stream);
+    let (_, notify) = machine.introduce("rig.1", None).await;
+    machine.submit("rig.1", &notify, 0, 1).await.expect("accepted");
+    // One that speaks plainly at this port.
+    let mut plain = crate::harness::Client::over(
+        soon(tokio::net::TcpStream::connect(address)).await.expect("it listens"),
+    );
+    plain.say("{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[]}\n").await;
+    plain.closed().await;
+    farm.status_when(|status| status.protection.tls_failed == 1).await;
+    farm.stop().await;
+}

@@ -6,9 +6,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use sl_config::Setting;
 
 mod config;
+mod journal;
 mod pool;
 
 pub(crate) use config::{Config, TemplateArg};
+pub(crate) use journal::{FormatArg, Journal, RowsArg};
 pub(crate) use pool::Pool;
 
 /// The operations suite of a Scrypt mine: Litecoin, Dogecoin and the coins merge-mined with them.
@@ -71,6 +73,9 @@ pub(crate) enum Command {
     /// Pools: the catalogue, and what each endpoint answers
     #[command(subcommand)]
     Pool(Pool),
+    /// The journal of shares: export, verification, backup
+    #[command(subcommand)]
+    Journal(Journal),
     /// The services of this configuration as a graph, with their health if they run
     Services,
     /// What this machine can do, what is in the way, and the command that cures it

@@ -6,6 +6,7 @@ mod book;
 mod config;
 mod doctor;
 mod farm;
+mod journal;
 mod pool;
 mod services;
 mod words;
@@ -33,6 +34,7 @@ pub(crate) fn run(cli: Cli, environment: &Environment) -> Result<ExitCode, Failu
         Command::Config(config) => config::run(config, global, environment),
         Command::Auxpow(words) => auxpow::run(&words, global, environment),
         Command::Pool(words) => pool::run(&words, global, environment),
+        Command::Journal(words) => journal::run(&words, global, environment),
         Command::Services => services::run(global, environment),
         Command::Doctor(doctor) => doctor::run(&doctor, global, environment),
         Command::Completions { shell } => Ok(words::completions(shell)),

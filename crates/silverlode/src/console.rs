@@ -1,6 +1,7 @@
 //! How the state reads for people.
 
 pub(crate) mod auxpow;
+pub(crate) mod journal;
 pub(crate) mod paint;
 pub(crate) mod plan;
 pub(crate) mod pool;

@@ -25,6 +25,7 @@ mod blocks;
 mod control;
 pub mod doctor;
 mod engines;
+mod journal;
 mod latency;
 pub mod metrics;
 mod plan;
@@ -41,6 +42,7 @@ pub use engines::{
     NoChoice, Tuned, bench, floor, quick_rate, registry, remember, remembered, tune, usual_threads,
     verify_alone,
 };
+pub use journal::JournalSettings;
 pub use plan::{Plan, PortsTaken};
 pub use ports::Ports;
 pub use reload::{Applier, Reading, SettingsSource, Stamp, Stamps, Unreadable};

@@ -11,7 +11,7 @@ use sl_solo::{CoinName, NodeSection, SoloSection};
 use sl_units::HashRate;
 use sl_upstream::{FailoverSettings, PoolEntry, PoolSettings};
 
-use crate::control::ControlSettings;
+use crate::{control::ControlSettings, journal::JournalSettings};
 
 mod pools;
 
@@ -53,6 +53,8 @@ sl_config::settings! {
         section simulation: SimulationSettings,
         /// The Stratum server for machines.
         section gateway: GatewaySettings,
+        /// The journal of shares, blocks and jobs.
+        section journal: JournalSettings,
         /// This machine's own engines.
         section mine: HasherSettings,
         /// The control door: health, services, metrics and the state, over HTTP.

@@ -3,6 +3,7 @@
 mod auxpow;
 mod bench;
 mod doctor;
+mod journal;
 mod pool;
 
 mod settings;

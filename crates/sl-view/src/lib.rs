@@ -20,9 +20,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+mod gateway;
 mod plan;
 mod upstream;
 
+pub use gateway::{Gateway, Journal, ProvenRate, Slots, WorkDone, Worker};
 pub use plan::{FarmPlan, PlannedGateway, PlannedPool, PlannedSlots};
 pub use upstream::{FailoverEvent, Upstream, UpstreamAddress, UpstreamPool};
 
@@ -64,6 +66,9 @@ pub struct Summary {
     pub chains: BTreeMap<String, Chain>,
     /// The Stratum server; `null` where none runs.
     pub gateway: Option<Gateway>,
+    /// The journal; `null` where none is kept.
+    #[serde(default)]
+    pub journal: Option<Journal>,
     /// The pool above; `null` where there is none.
     pub pool: Option<Pool>,
     /// Several pools above; `null` where there are none.
@@ -138,27 +143,6 @@ pub struct Chain {
     pub coins: f64,
     /// The node's last refusal or fault.
     pub last_error: Option<String>,
-}
-
-/// The Stratum server.
-#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-pub struct Gateway {
-    /// Where it listens.
-    pub listen: Option<String>,
-    /// Machines connected.
-    pub connections: u64,
-    /// Connections of machines since the start.
-    pub connections_total: u64,
-    /// Shares accepted each second, of late.
-    pub shares_per_s: f64,
-    /// Shares sent up, and what the source said of them.
-    #[serde(default)]
-    pub forwarded: Forwarded,
-    /// From the instant that a job was born until the last machine's socket had it.
-    pub job_latency: Latency,
-    /// From the instant that a node had a new tip until the last machine's socket had the job; only
-    /// where the nodes are simulated here, so that both instants are known.
-    pub tip_latency: Option<Latency>,
 }
 
 /// Shares sent up to the source of work.
@@ -352,6 +336,7 @@ impl Summary {
             engine_threads: None,
             chains: BTreeMap::new(),
             gateway: None,
+            journal: None,
             pool: None,
             upstream: None,
             machines: Machines::default(),

@@ -215,7 +215,10 @@ impl Builder {
     ///
     /// # Errors
     /// Settings that cannot be followed. Secrets that are not there are told as notes.
-    pub fn farm_plan(mut self, composition: Composition) -> Result<Option<FarmPlan>, AssembleError> {
+    pub fn farm_plan(
+        mut self,
+        composition: Composition,
+    ) -> Result<Option<FarmPlan>, AssembleError> {
         self.ports.plan_only = true;
         let (settings, ports) = (self.settings.clone(), self.ports.clone());
         let services = self.assemble(composition)?.services();

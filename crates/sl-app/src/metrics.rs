@@ -154,6 +154,99 @@ pub const METRICS: &[Metric] = &[
         |state| one(state.summary.gateway.as_ref().map(|gateway| gateway.shares_per_s)),
     ),
     gauge(
+        "silverlode_gateway_slots",
+        "Slots of the Stratum server, by state: in_use, away, capacity.",
+        &["state"],
+        |state| {
+            of_gateway(state, |gateway| {
+                let slots = &gateway.slots;
+                labelled([
+                    ("in_use", slots.in_use),
+                    ("away", slots.away),
+                    ("capacity", slots.capacity),
+                ])
+            })
+        },
+    ),
+    counter(
+        "silverlode_gateway_protections_total",
+        "How often each protection of the Stratum server acted.",
+        &["protection"],
+        |state| of_gateway(state, |gateway| reasons(&gateway.protections)),
+    ),
+    counter(
+        "silverlode_gateway_stale_shares_total",
+        "Proven shares whose job's tip on a chain had fallen when they came.",
+        &["chain"],
+        |state| of_gateway(state, |gateway| reasons(&gateway.stale_by_coin)),
+    ),
+    counter(
+        "silverlode_gateway_unrecorded_shares_total",
+        "Proven shares that the journal did not take, so that they were not acknowledged.",
+        &[],
+        |state| of_gateway(state, |gateway| one(Some(gateway.shares_unrecorded as f64))),
+    ),
+    counter(
+        "silverlode_gateway_shortfalls_total",
+        "Times that a worker was found to hash less than it claims.",
+        &[],
+        |state| of_gateway(state, |gateway| one(Some(gateway.shortfalls as f64))),
+    ),
+    counter(
+        "silverlode_worker_shares_total",
+        "Shares of each worker: accepted, rejected, stale; at most 1000 workers.",
+        &["worker", "verdict"],
+        |state| {
+            let of = |worker: &sl_view::Worker| {
+                [
+                    ("accepted", worker.accepted),
+                    ("rejected", worker.rejected),
+                    ("stale", worker.stale),
+                ]
+                .map(|(verdict, count)| {
+                    (vec![worker.worker.clone(), verdict.to_owned()], count as f64)
+                })
+            };
+            of_gateway(state, |gateway| gateway.workers.iter().flat_map(of).collect())
+        },
+    ),
+    gauge(
+        "silverlode_worker_hashrate_hashes_per_second",
+        "The rate that a worker's shares prove, over 5m, 1h and 24h; at most 1000 workers.",
+        &["worker", "window"],
+        |state| {
+            let of = |worker: &sl_view::Worker| {
+                let name = worker.worker.clone();
+                let proven = worker.proven.clone().into_iter();
+                proven.map(move |(window, proven)| (vec![name.clone(), window], proven.hashrate_hs))
+            };
+            of_gateway(state, |gateway| gateway.workers.iter().flat_map(of).collect())
+        },
+    ),
+    gauge(
+        "silverlode_worker_suspicion_ratio",
+        "Evidence that a worker hashes less than it claims: 0 none, 1 found short.",
+        &["worker"],
+        |state| {
+            let of = |worker: &sl_view::Worker| {
+                Some((vec![worker.worker.clone()], worker.work_done.as_ref()?.suspicion))
+            };
+            of_gateway(state, |gateway| gateway.workers.iter().filter_map(of).collect())
+        },
+    ),
+    counter(
+        "silverlode_journal_entries_total",
+        "Entries of the journal: written, failed.",
+        &["outcome"],
+        |state| {
+            let Some(journal) = &state.summary.journal else { return Vec::new() };
+            labelled([("written", journal.entries), ("failed", journal.failed)])
+        },
+    ),
+    gauge("silverlode_journal_size_bytes", "Size of the journal's files.", &[], |state| {
+        one(state.summary.journal.as_ref().map(|journal| journal.size_bytes as f64))
+    }),
+    gauge(
         "silverlode_job_latency_seconds",
         "From a job's birth to the last machine, since the start: p50, p99, max.",
         &["statistic"],
@@ -397,6 +490,10 @@ fn one(value: Option<f64>) -> Samples {
 
 fn labelled<'a>(counts: impl IntoIterator<Item = (&'a str, u64)>) -> Samples {
     counts.into_iter().map(|(label, count)| (vec![label.to_owned()], count as f64)).collect()
+}
+
+fn of_gateway(state: &State, value: impl Fn(&sl_view::Gateway) -> Samples) -> Samples {
+    state.summary.gateway.as_ref().map_or_else(Vec::new, value)
 }
 
 fn of_pool(state: &State, value: impl Fn(&sl_view::Pool) -> Samples) -> Samples {

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use sl_gateway::GatewayStatus;
 use sl_hasher::{HasherStatus, Reasons};
+use sl_ledger::JournalStatus;
 use sl_ports::{Clock, process::ProcessFigures};
 use sl_simnode::{NodeHandle, NodeStatus};
 use sl_solo::SoloStatus;
@@ -12,13 +13,14 @@ use sl_telemetry::HistogramSnapshot;
 use sl_units::Mono;
 use sl_upstream::{GroupStatus, PoolState, PoolStatus};
 use sl_view::{
-    Chain, Gateway, Latency, Machines, Mode, Pool, Process, Service, Shares, State, Summary, World,
+    Chain, Latency, Machines, Mode, Pool, Process, Service, Shares, State, Summary, World,
 };
 use sl_work::{SourceHandle, WorkSource};
 use tokio::sync::watch;
 
 use crate::{blocks::Tallies, latency::Latencies};
 
+mod gateway;
 mod upstream;
 
 /// Tells the state at any instant. Cheap to clone.
@@ -33,6 +35,7 @@ pub struct View {
     pub(crate) solo: Option<watch::Receiver<SoloStatus>>,
     pub(crate) tallies: Option<watch::Receiver<Tallies>>,
     pub(crate) gateway: Option<watch::Receiver<GatewayStatus>>,
+    pub(crate) journal: Option<watch::Receiver<JournalStatus>>,
     pub(crate) latencies: Option<watch::Receiver<Latencies>>,
     pub(crate) pool: Option<(String, watch::Receiver<PoolStatus>)>,
     /// Several pools as one, with the source that says how wide they are.
@@ -60,9 +63,10 @@ impl View {
         }
         if let Some(gateway) = &self.gateway {
             let gateway = gateway.borrow();
-            summary.shares = gateway_shares(&gateway);
+            summary.shares = gateway::shares(&gateway);
             summary.machines = Machines { online: gateway.connections, total: gateway.connections };
-            summary.gateway = Some(self.gateway(&gateway));
+            let tips = self.latencies.as_ref().map(|latencies| as_latency(&latencies.borrow()));
+            summary.gateway = Some(gateway::gateway(&gateway, tips, now, scale));
         }
         if let Some((url, pool)) = &self.pool {
             summary.pool = Some(as_pool(url, &pool.borrow(), now));
@@ -72,6 +76,7 @@ impl View {
             let (upstream, pool) = upstream::upstream(group, widest, now);
             (summary.upstream, summary.pool) = (Some(upstream), pool);
         }
+        summary.journal = self.journal.as_ref().map(|journal| gateway::journal(&journal.borrow()));
         summary.chains = match &self.solo {
             Some(solo) => self.chains(&solo.borrow(), scale),
             None => self.nodes.iter().map(|node| of_node(&node.status().borrow(), scale)).collect(),
@@ -125,25 +130,6 @@ impl View {
             (chain.chain.to_string(), told)
         };
         solo.chains.iter().map(chain).collect()
-    }
-
-    fn gateway(&self, gateway: &GatewayStatus) -> Gateway {
-        Gateway {
-            listen: gateway.listen.map(|listen| listen.to_string()),
-            connections: gateway.connections,
-            connections_total: gateway.connected,
-            shares_per_s: gateway.shares_per_s,
-            forwarded: sl_view::Forwarded {
-                sent: gateway.forwarded.sent,
-                accepted: gateway.forwarded.accepted,
-                rejected: gateway.forwarded.rejected,
-                stale: gateway.forwarded.stale,
-                lost: gateway.forwarded.lost,
-                no_room: gateway.forwarded.no_room,
-            },
-            job_latency: as_latency(&gateway.job_latency),
-            tip_latency: self.latencies.as_ref().map(|latencies| as_latency(&latencies.borrow())),
-        }
     }
 }
 
@@ -243,30 +229,4 @@ fn as_pool(url: &str, status: &PoolStatus, now: Mono) -> Pool {
 fn as_latency(figures: &HistogramSnapshot) -> Latency {
     let HistogramSnapshot { count, p50_ms, p99_ms, max_ms, .. } = *figures;
     Latency { count, p50_ms, p99_ms, max_ms }
-}
-
-fn gateway_shares(gateway: &GatewayStatus) -> Shares {
-    let counts = &gateway.shares;
-    let by_reason = [
-        ("unknown job", counts.unknown_job),
-        ("duplicate", counts.duplicate),
-        ("low difficulty", counts.low_difficulty),
-        ("unauthorised worker", counts.unauthorized),
-        ("not subscribed", counts.not_subscribed),
-        ("ntime out of range", counts.ntime),
-        ("malformed", counts.malformed),
-        ("busy", counts.busy),
-    ];
-    Shares {
-        accepted: counts.accepted,
-        rejected: counts.rejected(),
-        stale: counts.stale,
-        rejected_by_reason: by_reason
-            .into_iter()
-            .filter(|(_, count)| *count > 0)
-            .map(|(reason, count)| (reason.to_owned(), count))
-            .collect(),
-        first_accepted_s: gateway.first_accepted.map(|first| first.since_start().as_secs_f64()),
-        ..Shares::default()
-    }
 }

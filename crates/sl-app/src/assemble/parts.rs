@@ -11,6 +11,7 @@ use sl_chain::coins::Ticker;
 use sl_config::Plain;
 use sl_gateway::{Gateway, GatewayStatus};
 use sl_hasher::{Habit, Hasher, HasherStatus, Machine};
+use sl_ledger::JournalStatus;
 use sl_pow::Registry;
 use sl_simnode::NodeHandle;
 use sl_solo::{Solo, SoloPorts, SoloSection, SoloSettings, SoloStatus};
@@ -18,7 +19,7 @@ use sl_stratum::Password;
 use sl_supervise::{HealthTable, ServiceId, ServiceSpec, Supervisor};
 use sl_telemetry::HistogramSnapshot;
 use sl_units::{HashRate, Mono};
-use sl_upstream::{GroupStatus, Strategies, Pool, PoolOptions, PoolSettings, PoolStatus, Upstream};
+use sl_upstream::{GroupStatus, Pool, PoolOptions, PoolSettings, PoolStatus, Strategies, Upstream};
 use sl_view::World;
 use sl_work::{SourceHandle, SourceId, WorkSource};
 use tokio::sync::{Mutex, mpsc, watch};
@@ -35,6 +36,7 @@ use crate::{
 
 use super::{AssembleError, Builder, Following};
 
+mod journal;
 mod simulated;
 
 /// Blocks found whose outcome nobody has taken yet.
@@ -70,6 +72,7 @@ pub(super) struct Parts {
     solo: Option<watch::Receiver<SoloStatus>>,
     tallies: Option<watch::Receiver<Tallies>>,
     gateway: Option<watch::Receiver<GatewayStatus>>,
+    journal: Option<watch::Receiver<JournalStatus>>,
     latencies: Option<watch::Receiver<Latencies>>,
     pool: Option<(String, watch::Receiver<PoolStatus>)>,
     /// Several pools as one.
@@ -99,6 +102,7 @@ impl Parts {
             solo: None,
             tallies: None,
             gateway: None,
+            journal: None,
             latencies: None,
             pool: None,
             upstream: None,
@@ -186,12 +190,7 @@ impl Parts {
         Ok(self.connect(pool, options, None))
     }
 
-    fn connect(
-        &mut self,
-        pool: Pool,
-        options: PoolOptions,
-        after: Option<ServiceId>,
-    ) -> Source {
+    fn connect(&mut self, pool: Pool, options: PoolOptions, after: Option<ServiceId>) -> Source {
         let service: ServiceId = pool.id.to_string().into();
         let url = pool.endpoint.to_string();
         let rng = self.ports.randomness.rng(&service);
@@ -230,7 +229,7 @@ impl Parts {
     pub(super) fn gateway(&mut self, source: Source) -> Result<(), AssembleError> {
         let mut settings = self.settings.gateway.clone();
         if let Some(rate) = self.engine_rate {
-            self.teach(&mut settings, rate);
+            Self::teach(&mut settings, rate);
         }
         self.choose_engines();
         let rng = self.ports.randomness.rng("gateway");
@@ -245,14 +244,28 @@ impl Parts {
         if let Some(password) = self.gateway_password()? {
             gateway = gateway.with_password(password);
         }
+        let (live, engine_rate) = (gateway.live(), self.engine_rate);
+        self.appliers.push(Applier::new("gateway", move |settings| {
+            let mut settings = settings.gateway.clone();
+            if let Some(rate) = engine_rate {
+                Self::teach(&mut settings, rate);
+            }
+            live.apply(settings).map_err(|wrong| wrong.to_string())
+        }));
+        let mut after = vec![source.service];
+        if let Some(journal) = self.journal() {
+            gateway = gateway.with_journal(journal);
+            after.push(journal::JOURNAL.into());
+        }
         self.gateway = Some(gateway.status());
         self.listens.push(self.settings.gateway.listen);
+        self.listens.extend(self.settings.gateway.tls_listen);
         let spec = ServiceSpec::new("gateway", "Stratum server for machines", move |ctx| {
             gateway.clone().run(ctx)
         });
         // Answers to machines, then the source's verdicts: each may take 0.7 s.
         let spec = spec.grace(Duration::from_millis(2500));
-        self.specs.push(spec.after(source.service));
+        self.specs.push(spec.after_all(after));
         Ok(())
     }
 
@@ -332,6 +345,7 @@ impl Parts {
             solo: self.solo.clone(),
             tallies: self.tallies.clone(),
             gateway: self.gateway.clone(),
+            journal: self.journal.clone(),
             latencies: self.latencies.clone(),
             pool: self.pool.clone(),
             upstream: self.upstream.clone(),

@@ -93,7 +93,7 @@ impl Parts {
 
     /// In a simulated world, unless the settings say otherwise, a machine is a CPU: its first share
     /// comes at once, and then one a second.
-    pub(super) fn teach(&self, settings: &mut GatewaySettings, rate: HashRate) {
+    pub(super) fn teach(settings: &mut GatewaySettings, rate: HashRate) {
         let usual = GatewaySettings::default();
         if settings.shares_per_minute == usual.shares_per_minute {
             settings.shares_per_minute = 60.0;

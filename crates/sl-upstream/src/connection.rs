@@ -447,11 +447,11 @@ impl<'a> Connection<'a> {
         self.shared.status.send_modify(|status| {
             status.jobs += 1;
             status.last_job = Some(now);
-            status.set_line(line, PoolState::Working { since: now }, now);
-            // What was refused stays told.
-            if status.moves_refused == 0 {
+            // What is refused while it works stays told until it breaks.
+            if !matches!(status.state, PoolState::Working { .. }) {
                 status.last_error = None;
             }
+            status.set_line(line, PoolState::Working { since: now }, now);
         });
         self.line.tell(Event::Working(now)).await;
     }

@@ -15,7 +15,7 @@ pub struct DemandRules {
 
 impl Default for DemandRules {
     fn default() -> Self {
-        Self { hashrate: None, shares_per_second: 1.0, most_shares_per_second: 100.0 }
+        Self { hashrate: None, shares_per_second: 1.0, most_shares_per_second: 3000.0 }
     }
 }
 
@@ -84,7 +84,7 @@ impl Demand {
     pub(crate) fn look(&mut self, pool: ShareDifficulty, now: Mono) -> Advice {
         let Some(rate) = self.rate(now) else { return Advice::default() };
         let flood = rate / (pool.get() * self.rules.most_shares_per_second);
-        let needed = if flood > 1.0 { flood.log2().ceil().exp2() } else { 1.0 };
+        let needed = if flood > 1.0 { ((flood.log2() * 4.0).ceil() / 4.0).exp2() } else { 1.0 };
         let mut advice = Advice::default();
         // Down only when half would do, so that chance does not move it to and fro.
         if needed > self.over || needed * 2.0 < self.over || (needed == 1.0 && flood < 0.5) {
@@ -117,6 +117,9 @@ impl Demand {
 mod tests {
     use super::*;
 
+    const HUNDRED: DemandRules =
+        DemandRules { hashrate: None, shares_per_second: 1.0, most_shares_per_second: 100.0 };
+
     fn at(seconds: u64) -> Mono {
         Mono::from_start(Duration::from_secs(seconds))
     }
@@ -127,7 +130,7 @@ mod tests {
 
     #[test]
     fn ten_thousand_l7_at_a_cold_pool() {
-        let rules = DemandRules { hashrate: Some(HashRate::from_hs(95e12)), ..Default::default() };
+        let rules = DemandRules { hashrate: Some(HashRate::from_hs(95e12)), ..HUNDRED };
         let mut demand = Demand::new(rules);
         // 22,000 shares a second at the opening difficulty: 221 times too many.
         let advice = demand.look(difficulty(65_536.0), at(0));
@@ -146,7 +149,7 @@ mod tests {
 
     #[test]
     fn what_is_measured_counts_more_than_what_was_told() {
-        let mut demand = Demand::new(DemandRules::default());
+        let mut demand = Demand::new(HUNDRED);
         assert_eq!(demand.look(difficulty(1.0), at(0)), Advice::default(), "nothing is known");
         // 500 shares a second of difficulty 1.
         for second in 0..=10 {
@@ -155,7 +158,11 @@ mod tests {
             }
         }
         let advice = demand.look(difficulty(1.0), at(10));
-        assert_eq!(advice.over, Some(8.0));
+        assert_eq!(
+            advice.over,
+            Some(2.5f64.exp2()),
+            "five times too many, by quarters of an octave"
+        );
         assert!(advice.suggest.is_some_and(|wish| wish.get() > 400.0));
         // The same work in fewer, harder shares: the rate is the same.
         for second in 11..=60 {
@@ -166,6 +173,14 @@ mod tests {
         assert_eq!(demand.look(difficulty(1.0), at(60)).over, None);
         // The machines leave.
         assert_eq!(demand.look(difficulty(1.0), at(120)).over, Some(1.0));
+    }
+
+    #[test]
+    fn a_pool_at_its_cap_costs_nothing_by_default() {
+        let rules = DemandRules { hashrate: Some(HashRate::from_hs(95e12)), ..Default::default() };
+        let mut demand = Demand::new(rules);
+        assert_eq!(demand.look(difficulty(524_288.0), at(0)).over, None, "2,765 shares a second");
+        assert_eq!(demand.look(difficulty(65_536.0), at(1)).over, Some(8.0), "22,120 are too many");
     }
 
     #[test]

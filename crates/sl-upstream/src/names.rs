@@ -6,7 +6,7 @@ use sl_work::WorkerName;
 use crate::Login;
 
 /// Machines whose own names are known on one connection; beyond, shares go under the main name.
-const MOST: usize = 4096;
+const MOST: usize = 20_000;
 
 /// Under which names shares go up over one connection. A machine's own name is asked for with its
 /// first share, and used from the pool's consent on: until then, and where the pool says no, its

@@ -35,7 +35,7 @@ impl Recorder {
         clock: &Clock,
     ) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
-        let path = folder.join(name).with_extension("jsonl");
+        let path = folder.join(format!("{name}.jsonl"));
         let mut file =
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
         file.write_all(head(peer).as_bytes())?;

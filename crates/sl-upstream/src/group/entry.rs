@@ -69,7 +69,7 @@ sl_config::settings! {
         live shares_per_second: f64 = 1 in 0.001..=1000,
         /// More shares a second than these are not sent: until the pool asks for harder ones, only
         /// such are sent, and the price is shown.
-        live most_shares_per_second: f64 = 100 in 0.1..=100000,
+        live most_shares_per_second: f64 = 3000 in 0.1..=100000,
         /// Tell the pool that its extranonce may change while connected; some pools drop who asks.
         live extranonce_subscribe: bool = false,
         /// Record every connection into this folder, passwords removed.

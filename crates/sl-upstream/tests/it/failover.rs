@@ -12,7 +12,7 @@ use sl_testkit::{
 };
 use sl_units::Mono;
 use sl_upstream::{
-    BreakerRules, Failover, FailoverRules, FailoverStatus, Member, MemberStanding, Strategies,
+    Failover, FailoverRules, FailoverStatus, Member, MemberStanding, Strategies,
     StrategyRules, Wanted,
 };
 use sl_work::{Ask, Job, Lease, Outcome, SourceHandle, SourceId, Unfit, Verdict, Work, WorkSource};
@@ -360,7 +360,7 @@ async fn members_come_and_go_while_it_runs() {
     let first = job(&mut lease);
     let rules = FailoverRules {
         strategy: StrategyRules { dwell: Duration::from_secs(1), ..StrategyRules::default() },
-        breaker: BreakerRules::default(),
+        ..FailoverRules::default()
     };
     // Added behind: nothing changes for the machines.
     group.set(members(&a, &b), rules.clone());

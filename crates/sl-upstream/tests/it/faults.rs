@@ -357,7 +357,11 @@ async fn a_farm_at_a_cold_pool_sends_less_and_says_what_it_costs() {
     let mut pool = ScriptedPool::start().await;
     pool.difficulty = 65_536.0;
     pool.bits = "1b00ffff";
-    let demand = DemandRules { hashrate: Some(HashRate::from_hs(95e12)), ..DemandRules::default() };
+    let demand = DemandRules {
+        hashrate: Some(HashRate::from_hs(95e12)),
+        shares_per_second: 1.0,
+        most_shares_per_second: 100.0,
+    };
     let options = PoolOptions { demand, ..PoolOptions::default() };
     let mut running = start_with(&pool, "account.rig", options);
     let mut conversation = pool.welcome("1").await;
@@ -405,6 +409,8 @@ async fn a_conversation_is_recorded_without_its_password() {
 
     let files: Vec<_> = std::fs::read_dir(folder.path()).expect("a folder").flatten().collect();
     assert_eq!(files.len(), 1);
+    let name = files[0].file_name().into_string().expect("text");
+    assert!(name.starts_with("pool.test-") && name.ends_with("-1.jsonl"), "{name}");
     // The writer ends with the connection, on a thread of its own.
     let whole = async {
         loop {

@@ -16,17 +16,13 @@ use sl_ports::Clock;
 /// # Errors
 /// The authorities that should be believed cannot be read.
 pub async fn probe_all(
-    endpoints: &[Endpoint],
-    knock: &Knock,
-    clock: &Clock,
+    doors: Vec<(Endpoint, Knock)>,
+    clock: Clock,
 ) -> Result<Vec<Probe>, FileError> {
-    let tasks: Vec<_> = endpoints
-        .iter()
-        .map(|endpoint| {
-            let (endpoint, knock, clock) = (endpoint.clone(), knock.clone(), *clock);
-            tokio::spawn(async move { sl_upstream::probe(&endpoint, &knock, &clock).await })
-        })
-        .collect();
+    let knock = |(endpoint, knock): (Endpoint, Knock)| {
+        tokio::spawn(async move { sl_upstream::probe(&endpoint, &knock, &clock).await })
+    };
+    let tasks: Vec<_> = doors.into_iter().map(knock).collect();
     let mut found = Vec::with_capacity(tasks.len());
     for task in tasks {
         match task.await {

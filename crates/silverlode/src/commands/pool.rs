@@ -1,9 +1,12 @@
 //! `silverlode pool`
 
-use std::{process::ExitCode, time::Duration};
+use std::{collections::HashSet, process::ExitCode, time::Duration};
 
 use serde_json::{Value, json};
-use sl_app::pools::{self, Endpoint, Fingerprint, Knock, Password, Probe, Reached, Region, Trust};
+use sl_app::{
+    Ports,
+    pools::{self, Endpoint, Fingerprint, Knock, Password, Probe, Reached, Region, Trust},
+};
 use sl_ports::Clock;
 
 use crate::{
@@ -18,7 +21,8 @@ use crate::{
 const SOME_FAILED: u8 = 3;
 /// Who knocks when nobody is named: a name that no pool knows.
 const NOBODY: &str = "silverlode.probe";
-/// The longest time for one endpoint.
+/// The shortest and the longest time for one endpoint.
+const SHORTEST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(120);
 
 pub(super) fn run(
@@ -31,23 +35,26 @@ pub(super) fn run(
         Pool::List { pools, region } => list(pools, region.as_deref(), global, paint),
         Pool::Probe { what, user, pass, region, fingerprint, within } => {
             let region = region.as_deref().map(region_of).transpose()?;
-            let mut asked = Asked::new(what, region, global, environment)?;
-            if let Some(user) = user {
-                asked.user = Some(user.clone());
-            }
-            if let Some(pin) = fingerprint {
-                let wrong = |wrong: pools::FingerprintError| {
-                    Failure::Usage(format!("--fingerprint: {wrong}"))
-                };
-                asked.trust = Trust::Pinned(pin.parse::<Fingerprint>().map_err(wrong)?);
-            }
-            let knock = Knock {
-                trust: asked.trust,
-                user: asked.user.clone().unwrap_or_else(|| NOBODY.into()),
-                password: Password::new(pass.clone()),
-                within: (*within).clamp(Duration::from_millis(100), LONGEST),
+            let mut doors = match what.as_slice() {
+                [] => of_settings(region, global, environment)?,
+                what => named(what, region)?,
             };
-            probe(&asked.endpoints, &knock, asked.user.is_some(), global, paint)
+            let wrong =
+                |wrong: pools::FingerprintError| Failure::Usage(format!("--fingerprint: {wrong}"));
+            let pin = fingerprint.as_deref().map(str::parse::<Fingerprint>).transpose();
+            let pin = pin.map_err(wrong)?;
+            for door in &mut doors {
+                door.knock.within = (*within).clamp(SHORTEST, LONGEST);
+                if let Some(user) = user {
+                    door.knock.user.clone_from(user);
+                    door.knock.password = Password::new(pass.clone());
+                    door.known = true;
+                }
+                if let Some(pin) = pin {
+                    door.knock.trust = Trust::Pinned(pin);
+                }
+            }
+            probe(&doors, global, paint)
         }
     }
 }
@@ -105,93 +112,130 @@ fn row_json(row: &pools::CataloguePool, region: Option<Region>) -> Value {
     })
 }
 
-/// What is to be probed.
-struct Asked {
-    endpoints: Vec<Endpoint>,
-    user: Option<String>,
-    trust: Trust,
+/// An endpoint, and how to knock there.
+struct Door {
+    endpoint: Endpoint,
+    knock: Knock,
+    /// Somebody said who works there, so that being let in is expected.
+    known: bool,
 }
 
-impl Asked {
-    fn new(
-        what: &[String],
-        region: Option<Region>,
-        global: &Global,
-        environment: &Environment,
-    ) -> Result<Self, Failure> {
-        let mut asked = Self { endpoints: Vec::new(), user: None, trust: Trust::Public };
-        let wanted = |place: Region| region.is_none_or(|region| region == place);
-        let of_row = |row: &pools::CataloguePool| {
-            let rows = row.endpoints.iter().filter(|endpoint| wanted(endpoint.region));
-            rows.filter_map(|endpoint| endpoint.to_string().parse().ok()).collect::<Vec<_>>()
+impl Door {
+    fn of_nobody(endpoint: Endpoint) -> Self {
+        let knock = Knock {
+            trust: Trust::Public,
+            user: NOBODY.into(),
+            password: Password::new("x".into()),
+            within: SHORTEST,
         };
-        for word in what {
-            if let Some(row) = pools::by_id(word) {
-                asked.endpoints.extend(of_row(row));
-            } else if word.contains(':') {
-                let wrong = |wrong| {
-                    Failure::Usage(format!(
-                        "{word}: {wrong}, allowed is stratum+tcp://HOST:PORT or stratum+ssl://HOST:PORT"
-                    ))
-                };
-                asked.endpoints.push(word.parse().map_err(wrong)?);
-            } else {
-                row_of(word)?;
-            }
-        }
-        if what.is_empty() {
-            let settings = layers::read(global, environment, &[])?.settings;
-            match settings.pool.as_ref().filter(|_| region.is_none()) {
-                Some(pool) => {
-                    let wrong =
-                        |wrong: &dyn std::fmt::Display| Failure::Usage(format!("pool: {wrong}"));
-                    asked.endpoints.push(pool.url.clone());
-                    asked.user = Some(pool.login().map_err(|error| wrong(&error))?.main());
-                    asked.trust = pool.options().map_err(|error| wrong(&error))?.trust;
-                }
-                None => asked.endpoints.extend(pools::all().iter().flat_map(of_row)),
-            }
-        }
-        let mut seen = std::collections::HashSet::new();
-        asked.endpoints.retain(|endpoint| seen.insert(endpoint.clone()));
-        if asked.endpoints.is_empty() {
-            let nothing =
-                "no source states an endpoint of that: give its URL, as in stratum+tcp://HOST:PORT";
-            return Err(Failure::Usage(nothing.into()));
-        }
-        Ok(asked)
+        Self { endpoint, knock, known: false }
     }
 }
 
-fn probe(
-    endpoints: &[Endpoint],
-    knock: &Knock,
-    known: bool,
+/// The endpoints of a row of the catalogue.
+fn of_row(row: &pools::CataloguePool, region: Option<Region>) -> Vec<Door> {
+    let wanted = |place: Region| region.is_none_or(|region| region == place);
+    let rows = row.endpoints.iter().filter(|endpoint| wanted(endpoint.region));
+    rows.filter_map(|endpoint| endpoint.to_string().parse().ok()).map(Door::of_nobody).collect()
+}
+
+/// Pools of the catalogue, and addresses.
+fn named(what: &[String], region: Option<Region>) -> Result<Vec<Door>, Failure> {
+    let mut doors = Vec::new();
+    for word in what {
+        if word.contains(':') {
+            let endpoint = word.parse().map_err(|wrong| {
+                Failure::Usage(format!(
+                    "{word}: {wrong}, allowed is stratum+tcp://HOST:PORT or stratum+ssl://HOST:PORT"
+                ))
+            })?;
+            doors.push(Door::of_nobody(endpoint));
+        } else {
+            doors.extend(of_row(row_of(word)?, region));
+        }
+    }
+    distinct(doors)
+}
+
+/// The pools of the settings as they are to be reached; the whole catalogue where there are none.
+fn of_settings(
+    region: Option<Region>,
     global: &Global,
-    paint: Paint,
-) -> Result<ExitCode, Failure> {
+    environment: &Environment,
+) -> Result<Vec<Door>, Failure> {
+    let settings = layers::read(global, environment, &[])?.settings;
+    let ports = Ports::real(global.seed, environment.all(), None);
+    let usage = |wrong: &dyn std::fmt::Display| Failure::Usage(wrong.to_string());
+    let mut plans = Vec::new();
+    for entry in settings.pool.iter() {
+        let plain = ports.resolve(&entry.password).map_err(|wrong| usage(&wrong))?;
+        let options = entry.options().map_err(|wrong| usage(&wrong))?;
+        let user = entry.login().map_err(|wrong| usage(&wrong))?.main();
+        plans.push((vec![entry.url.clone()], user, plain, options.trust));
+    }
+    for entry in &settings.pools {
+        let plain = ports.resolve(&entry.password).map_err(|wrong| usage(&wrong))?;
+        let plan = entry.plan(plain.expose()).map_err(|wrong| usage(&wrong))?;
+        plans.push((plan.endpoints, plan.user.to_string(), plain, plan.options.trust));
+    }
+    let doors = plans.into_iter().flat_map(|(endpoints, user, plain, trust)| {
+        let password = Password::new(plain.expose().to_owned());
+        let knock = Knock { trust, user, password, within: SHORTEST };
+        endpoints.into_iter().map(move |endpoint| Door {
+            endpoint,
+            knock: knock.clone(),
+            known: true,
+        })
+    });
+    let mut doors: Vec<Door> = doors.collect();
+    if doors.is_empty() || region.is_some() {
+        doors = pools::all().iter().flat_map(|row| of_row(row, region)).collect();
+    }
+    distinct(doors)
+}
+
+/// Each endpoint once; at least one.
+fn distinct(mut doors: Vec<Door>) -> Result<Vec<Door>, Failure> {
+    let mut seen = HashSet::new();
+    doors.retain(|door| seen.insert(door.endpoint.clone()));
+    if doors.is_empty() {
+        let nothing =
+            "no source states an endpoint of that: give its URL, as in stratum+tcp://HOST:PORT";
+        return Err(Failure::Usage(nothing.into()));
+    }
+    Ok(doors)
+}
+
+fn probe(doors: &[Door], global: &Global, paint: Paint) -> Result<ExitCode, Failure> {
     let system = |wrong: &dyn std::fmt::Display| Failure::System(format!("cannot probe: {wrong}"));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|wrong| system(&wrong))?;
-    let clock = Clock::real();
-    let probes = runtime.block_on(pools::probe_all(endpoints, knock, &clock));
+    let asked = doors.iter().map(|door| (door.endpoint.clone(), door.knock.clone())).collect();
+    let probes = runtime.block_on(pools::probe_all(asked, Clock::real()));
     // A look-up that hangs in the system's resolver must not hold us.
     runtime.shutdown_background();
     let probes = probes.map_err(|wrong| system(&wrong))?;
-    let well = probes.iter().filter(|probe| is_well(probe, known)).count();
+    let judged: Vec<(Probe, bool)> = probes
+        .into_iter()
+        .zip(doors)
+        .map(|(probe, door)| {
+            let well = is_well(&probe, door.known);
+            (probe, well)
+        })
+        .collect();
+    let well = judged.iter().filter(|(_, well)| *well).count();
     if global.json {
-        let told: Vec<Value> = probes.iter().map(|probe| probe_json(probe, known)).collect();
-        output::print_json(&json!({
-            "endpoints": told, "well": well, "within_s": knock.within.as_secs_f64(),
-        }));
+        let told: Vec<Value> =
+            judged.iter().map(|(probe, well)| probe_json(probe, *well)).collect();
+        output::print_json(&json!({"endpoints": told, "well": well}));
     } else {
-        output::print(&console::pool::probes(&probes, &|probe| is_well(probe, known), paint));
+        output::print(&console::pool::probes(&judged, paint));
     }
     Ok(match well {
         0 => ExitCode::FAILURE,
-        well if well == probes.len() => ExitCode::SUCCESS,
+        well if well == judged.len() => ExitCode::SUCCESS,
         _ => ExitCode::from(SOME_FAILED),
     })
 }
@@ -205,11 +249,11 @@ fn is_well(probe: &Probe, known: bool) -> bool {
     }
 }
 
-fn probe_json(probe: &Probe, known: bool) -> Value {
+fn probe_json(probe: &Probe, well: bool) -> Value {
     let ms = |time: Option<Duration>| time.map(|time| time.as_secs_f64() * 1000.0);
     json!({
         "url": probe.endpoint.to_string(),
-        "well": is_well(probe, known),
+        "well": well,
         "reached": match probe.reached {
             Reached::Nothing => "nothing",
             Reached::Connection => "connection",

@@ -47,15 +47,17 @@ pub(crate) fn catalogue(rows: &[&CataloguePool], region: Option<Region>, paint: 
     out
 }
 
-pub(crate) fn probes(probes: &[Probe], is_well: &dyn Fn(&Probe) -> bool, paint: Paint) -> String {
+/// What was found at each endpoint, and whether that is well.
+pub(crate) fn probes(probes: &[(Probe, bool)], paint: Paint) -> String {
     let mut out = String::new();
-    let widest = probes.iter().map(|probe| probe.endpoint.to_string().len()).max().unwrap_or(0);
+    let widest =
+        probes.iter().map(|(probe, _)| probe.endpoint.to_string().len()).max().unwrap_or(0);
     let _ = writeln!(
         out,
         "{:<widest$}  {:<10} {:>9} {:>9} {:>9} {:>9}  {:>11}  extranonce",
         "endpoint", "reached", "connect", "TLS", "subscribe", "job", "difficulty"
     );
-    for probe in probes {
+    for (probe, is_well) in probes {
         let word = match probe.reached {
             Reached::Nothing => "nothing",
             Reached::Connection => "connection",
@@ -63,7 +65,7 @@ pub(crate) fn probes(probes: &[Probe], is_well: &dyn Fn(&Probe) -> bool, paint: 
             Reached::Job => "job",
         };
         let word = format!("{word:<10}");
-        let word = if is_well(probe) { paint.good(&word) } else { paint.bad(&word) };
+        let word = if *is_well { paint.good(&word) } else { paint.bad(&word) };
         let difficulty =
             probe.difficulty.map_or("-".into(), |difficulty| difficulty.get().to_string());
         let extranonce =
@@ -81,9 +83,9 @@ pub(crate) fn probes(probes: &[Probe], is_well: &dyn Fn(&Probe) -> bool, paint: 
             paragraph(&mut out, "    ", wrong);
         }
     }
-    let well = probes.iter().filter(|probe| is_well(probe)).count();
+    let well = probes.iter().filter(|(_, well)| *well).count();
     let _ = writeln!(out, "{well} of {} endpoints are well", probes.len());
-    if probes.iter().all(|probe| probe.reached == Reached::Nothing) {
+    if probes.iter().all(|(probe, _)| probe.reached == Reached::Nothing) {
         let _ = writeln!(
             out,
             "not one could be reached: is this machine connected to a network, and may it leave by these ports?"

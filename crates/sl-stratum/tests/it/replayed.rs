@@ -92,6 +92,13 @@ fn minerd_at_our_gateway() {
 }
 
 #[test]
+fn our_client_at_foundation() {
+    let expect =
+        [("subscribed", 1), ("authorized", 1), ("difficulty", 1), ("job", 1), ("accepted", 47)];
+    check("sv1_recorded_silverlode_vs_foundation.jsonl", 47, &expect);
+}
+
+#[test]
 fn a_live_pool_of_2018() {
     // Neither the answer to the worker nor that to the share is recorded.
     check("sv1_real_scrypt_session_2018.json", 1, &[("subscribed", 1), ("unsent", 1)]);

@@ -3,10 +3,13 @@
 use crate::cargo::Metadata;
 use crate::tidy::{Dependency, Kind, Workspace, below};
 
+/// What lies elsewhere in a crate's folder is built with its normal dependencies: `src`, and a fuzz target's own folder.
+const OF_TESTS: [&str; 3] = ["tests/", "examples/", "benches/"];
+
 /// The unused dependencies below a folder, a line each.
 ///
-/// A dependency is used when its library's name stands in the sources: those of the crate for a normal one, the build script's for
-/// a build one, any of the crate's (examples in comments too) for one of the tests. One that is needed without being named stands
+/// A dependency is used when its library's name stands in the sources: those of the crate but its tests, examples and
+/// benchmarks for a normal one, the build script's for a build one, any of the crate's (examples in comments too) for one of the tests. One that is needed without being named stands
 /// in `[package.metadata.silverlode] linked = ["name"]`.
 pub(crate) fn unused(workspace: &Workspace, metadata: &Metadata, folder: &str) -> Vec<String> {
     let mut found = Vec::new();
@@ -20,7 +23,8 @@ pub(crate) fn unused(workspace: &Workspace, metadata: &Metadata, folder: &str) -
                 let script = place == "build.rs";
                 match dependency.kind {
                     Kind::Normal => {
-                        place.starts_with("src/")
+                        !OF_TESTS.iter().any(|folder| place.starts_with(folder))
+                            && !script
                             && source
                                 .lines
                                 .iter()
@@ -87,6 +91,7 @@ mod tests {
         let normal = "[dependencies]\nb-c = \"1\"";
         check(normal, &[("src/lib.rs", "use b_c::X;")], 0);
         check(normal, &[("src/lib.rs", "// b_c\nuse ab_c::X; f(b_cd, \"b_c\");")], 1);
+        check(normal, &[("fuzz_targets/lines.rs", "use b_c::X;")], 0);
         check(normal, &[("tests/it/main.rs", "use b_c::X;")], 1);
         let dev = "[dev-dependencies]\nb-c = \"1\"";
         check(dev, &[("src/lib.rs", "/// use b_c::X;")], 0);

@@ -101,7 +101,7 @@ pub(crate) enum Command {
 
 #[derive(Args, Debug)]
 pub(crate) struct Mine {
-    /// Pool (stratum+tcp://HOST:PORT) or own Litecoin node (http://HOST:PORT)
+    /// Pool (stratum+tcp://HOST:PORT, over TLS stratum+ssl://) or own Litecoin node (http://HOST:PORT)
     #[arg(short = 'o', long = "url", value_name = "URL")]
     pub(crate) url: Option<String>,
     /// Account and worker on the pool, or RPC user of the node

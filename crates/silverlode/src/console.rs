@@ -1,9 +1,12 @@
 //! How the state reads for people.
 
 pub(crate) mod auxpow;
+mod farm_plan;
 pub(crate) mod journal;
 pub(crate) mod paint;
 pub(crate) mod plan;
+
+pub(crate) use farm_plan::farm_plan;
 pub(crate) mod pool;
 
 use std::fmt::Write as _;

@@ -1,7 +1,9 @@
 //! What a share costs the journal: CPU of the whole process, bytes on the disk, latency of a
 //! receipt.
 //!
-//! `cargo run --release -p sl-ledger --example journal_rate -- [SHARES_PER_SECOND] [SECONDS]`
+//! `cargo run --release -p sl-ledger --example journal_rate -- [SHARES_PER_SECOND] [SECONDS] [off]`
+//!
+//! With `off` nothing is written: what is left is the price of making the shares.
 #![forbid(unsafe_code)]
 
 use std::{num::NonZeroU64, sync::Arc, time::Duration};
@@ -31,6 +33,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let workers: Vec<Arc<str>> =
         (0..WORKERS).map(|number| format!("account.rig{number:05}").into()).collect();
+    let journal =
+        if words.next().is_some_and(|word| word == "off") { Journal::off() } else { journal };
     let before = cpu();
     let begun = Instant::now();
     let mut latencies = Vec::new();

@@ -13,7 +13,7 @@ use sl_store::{
     rollup::Rollup,
 };
 use sl_units::{Mono, Wall};
-use tokio::sync::watch;
+use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
     Entry, JobEntry, JournalStatus, LedgerError, Options, SlotEntry, SlotEvent,
@@ -43,7 +43,7 @@ pub(crate) struct Desk {
     status: watch::Sender<JournalStatus>,
     /// By day; two at most.
     days: BTreeMap<i64, Day>,
-    rollup: Rollup<COUNTS, SUMS>,
+    rollup: Rolling,
     /// What a new day's file begins with.
     slots: BTreeMap<u64, SlotEntry>,
     jobs: VecDeque<JobEntry>,
@@ -57,9 +57,25 @@ pub(crate) struct Desk {
 #[derive(Debug)]
 struct Day {
     file: DayFile,
-    /// Sums of its rows that are not in the roll-ups.
+    /// Sums of its rows that are not in the roll-ups, nor on their way there.
     sums: Sums,
+    /// Sums did not get there: the next are made from the rows.
+    again: bool,
 }
+
+/// The roll-ups, which are written beside the commits: those of ten thousand workers take longer
+/// than a machine should wait for its answer.
+#[derive(Debug)]
+enum Rolling {
+    Idle(Box<Summed>),
+    Busy(JoinHandle<Rolled>),
+    /// They could not be opened; tried again when they are due.
+    Closed,
+}
+
+/// The roll-ups after a step for each day, and whether each step was done.
+type Rolled = (Box<Summed>, Vec<(i64, bool)>);
+type Summed = Rollup<COUNTS, SUMS>;
 
 impl Desk {
     /// Makes the folder, brings older files up to date, lets the roll-ups catch up, and opens
@@ -76,7 +92,7 @@ impl Desk {
             clock,
             status,
             days: BTreeMap::new(),
-            rollup,
+            rollup: Rolling::Idle(Box::new(rollup)),
             slots: BTreeMap::new(),
             jobs: VecDeque::new(),
             rolled_up: clock.mono(),
@@ -123,6 +139,10 @@ impl Desk {
     /// Does what is due: roll-ups, the budget, closing the day before.
     pub(crate) async fn look(&mut self) {
         let now = self.clock.wall();
+        self.leave_removed();
+        if matches!(&self.rollup, Rolling::Busy(task) if task.is_finished()) {
+            self.settle().await;
+        }
         let over: Vec<_> = self.days.keys().copied().filter(|day| ended(*day, now)).collect();
         for day in over {
             self.close_day(day).await;
@@ -130,7 +150,7 @@ impl Desk {
         let points: usize = self.days.values().map(|day| day.sums.len()).sum();
         let due = self.clock.mono().since(self.rolled_up) >= ROLL_UP;
         if due || points > MOST_POINTS {
-            self.roll_up().await;
+            self.start_roll_up().await;
         }
         if due {
             self.keep_budget().await;
@@ -143,7 +163,10 @@ impl Desk {
         for day in days {
             self.close_day(day).await;
         }
-        if let Err(error) = self.rollup.close().await {
+        self.settle().await;
+        if let Rolling::Idle(rollup) = self.rollup
+            && let Err(error) = rollup.close().await
+        {
             tracing::warn!(%error, "the roll-ups are not closed in order");
         }
     }
@@ -195,7 +218,7 @@ impl Desk {
             }
             tracing::info!(file = %file.database.path().display(), "a new day's journal");
         }
-        Ok(Day { file, sums })
+        Ok(Day { file, sums, again: false })
     }
 
     /// The newest file but that of `day`, and where its chain is.
@@ -263,21 +286,92 @@ impl Desk {
     }
 
     async fn close_day(&mut self, day: i64) {
-        if let Some(open) = self.days.get_mut(&day) {
-            roll_up_day(&mut self.rollup, open).await;
+        self.settle().await;
+        let Some(mut open) = self.days.remove(&day) else { return };
+        if let Rolling::Idle(rollup) = &mut self.rollup {
+            roll_up_day(rollup, &mut open).await;
         }
-        if let Some(open) = self.days.remove(&day)
-            && let Err(error) = open.file.database.close().await
-        {
+        if let Err(error) = open.file.database.close().await {
             tracing::warn!(%error, "a day's journal is not closed in order");
         }
     }
 
-    async fn roll_up(&mut self) {
-        self.rolled_up = self.clock.mono();
-        for open in self.days.values_mut() {
-            roll_up_day(&mut self.rollup, open).await;
+    /// Begins to bring the sums of all open days into the roll-ups, if that is not going on.
+    async fn start_roll_up(&mut self) {
+        if matches!(&self.rollup, Rolling::Busy(task) if !task.is_finished()) {
+            return;
         }
+        self.settle().await;
+        self.rolled_up = self.clock.mono();
+        let Rolling::Idle(mut rollup) = std::mem::replace(&mut self.rollup, Rolling::Closed) else {
+            return;
+        };
+        let mut steps = Vec::new();
+        for (day, open) in &mut self.days {
+            if open.again {
+                make_again(&mut rollup, open).await;
+            }
+            let rest = Sums::after(open.sums.upto);
+            let sums = std::mem::replace(&mut open.sums, rest);
+            if !sums.is_empty() {
+                steps.push((*day, open.file.head.identity(), sums));
+            }
+        }
+        self.rollup = Rolling::Busy(tokio::spawn(async move {
+            let mut done = Vec::new();
+            for (day, identity, sums) in steps {
+                let step = rollup.add(&identity, &day_text(day), &sums).await;
+                if let Err(error) = &step {
+                    tracing::warn!(%error, "the roll-ups wait");
+                }
+                done.push((day, matches!(step, Ok(true))));
+            }
+            (rollup, done)
+        }));
+    }
+
+    /// The roll-ups, when what is being written to them is there.
+    async fn settle(&mut self) -> Option<&mut Summed> {
+        self.rollup = match std::mem::replace(&mut self.rollup, Rolling::Closed) {
+            Rolling::Busy(task) => match task.await {
+                Ok((rollup, done)) => {
+                    for (day, _) in done.into_iter().filter(|(_, done)| !done) {
+                        if let Some(open) = self.days.get_mut(&day) {
+                            open.again = true;
+                        }
+                    }
+                    Rolling::Idle(rollup)
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the roll-ups are opened again");
+                    self.days.values_mut().for_each(|open| open.again = true);
+                    Rolling::Closed
+                }
+            },
+            other => other,
+        };
+        if matches!(self.rollup, Rolling::Closed) {
+            match open_rollup(&self.options.folder, &self.status).await {
+                Ok(rollup) => self.rollup = Rolling::Idle(Box::new(rollup)),
+                Err(error) => tracing::warn!(%error, "the roll-ups wait"),
+            }
+        }
+        match &mut self.rollup {
+            Rolling::Idle(rollup) => Some(rollup),
+            _ => None,
+        }
+    }
+
+    /// Lets go of files that somebody removed: what goes into them goes nowhere.
+    fn leave_removed(&mut self) {
+        self.days.retain(|_, open| {
+            let there = open.file.database.path().exists();
+            if !there {
+                let file = open.file.database.path().display();
+                tracing::error!(%file, "somebody removed a journal file that was open");
+            }
+            there
+        });
     }
 
     /// Rows of closed days that the roll-ups do not have yet. Damaged files stay, and are named.
@@ -290,8 +384,10 @@ impl Desk {
             match DayFile::open_old(&found.path).await {
                 Ok(mut file) => {
                     let sums = self.catch_up_file(&mut file).await?;
-                    let mut open = Day { file, sums };
-                    roll_up_day(&mut self.rollup, &mut open).await;
+                    let mut open = Day { file, sums, again: false };
+                    if let Some(rollup) = self.settle().await {
+                        roll_up_day(rollup, &mut open).await;
+                    }
                     open.file.database.close().await?;
                 }
                 Err(LedgerError::Store(error @ StoreError::Newer { .. })) => {
@@ -305,7 +401,10 @@ impl Desk {
 
     /// Sums of the rows behind the watermark; the last of them are given back.
     async fn catch_up_file(&mut self, file: &mut DayFile) -> Result<Sums, LedgerError> {
-        catch_up(&mut self.rollup, file).await
+        match self.settle().await {
+            Some(rollup) => catch_up(rollup, file).await,
+            None => Ok(Sums::after(file.last)),
+        }
     }
 
     /// Removes what is too old or too much.
@@ -351,7 +450,8 @@ impl Desk {
     /// rows any more. Whether the folder is over its budget even so.
     async fn thin(&mut self, today: i64, bytes: &mut u64, before: u64) -> bool {
         let oldest = (today - i64::from(self.options.keep_raw.max(1)) + 1) * 86_400;
-        match self.rollup.thin_minutes(oldest).await {
+        let Some(rollup) = self.settle().await else { return true };
+        match rollup.thin_minutes(oldest).await {
             Ok(gone) if gone > 0 => tracing::info!(gone, "minutes of single workers removed"),
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "the roll-ups are not thinned"),
@@ -364,27 +464,41 @@ impl Desk {
 
 /// Brings the sums of an open day into the roll-ups. What fails is tried again later: the rows
 /// are there.
-async fn roll_up_day(rollup: &mut Rollup<COUNTS, SUMS>, open: &mut Day) {
-    if open.sums.is_empty() {
-        return;
+async fn roll_up_day(rollup: &mut Summed, open: &mut Day) {
+    for _ in 0..2 {
+        if open.again {
+            make_again(rollup, open).await;
+        }
+        if open.sums.is_empty() {
+            return;
+        }
+        let head = &open.file.head;
+        match rollup.add(&head.identity(), &day_text(head.day), &open.sums).await {
+            Ok(true) => {
+                open.sums = Sums::after(open.sums.upto);
+                return;
+            }
+            // They do not fit on the watermark: made again from the rows they do.
+            Ok(false) => open.again = true,
+            Err(error) => {
+                tracing::warn!(%error, "the roll-ups wait");
+                return;
+            }
+        }
     }
-    let head = &open.file.head;
-    match rollup.add(&head.identity(), &day_text(head.day), &open.sums).await {
-        Ok(true) => open.sums = Sums::after(open.sums.upto),
-        Ok(false) => match catch_up(rollup, &mut open.file).await {
-            Ok(sums) => open.sums = sums,
-            Err(error) => tracing::warn!(%error, "the roll-ups wait"),
-        },
+}
+
+/// Makes the sums of an open day from its rows behind the watermark.
+async fn make_again(rollup: &mut Summed, open: &mut Day) {
+    match catch_up(rollup, &mut open.file).await {
+        Ok(sums) => (open.sums, open.again) = (sums, false),
         Err(error) => tracing::warn!(%error, "the roll-ups wait"),
     }
 }
 
 /// Adds the rows behind the watermark, a stretch at a time; the sums of the last stretch, not yet
 /// in the roll-ups, come back.
-pub(crate) async fn catch_up(
-    rollup: &mut Rollup<COUNTS, SUMS>,
-    file: &mut DayFile,
-) -> Result<Sums, LedgerError> {
+pub(crate) async fn catch_up(rollup: &mut Summed, file: &mut DayFile) -> Result<Sums, LedgerError> {
     let identity = file.head.identity();
     let mut sums = Sums::after(rollup.watermark(&identity).await?);
     while sums.upto < file.last {
@@ -406,7 +520,7 @@ pub(crate) async fn catch_up(
 async fn open_rollup(
     folder: &Path,
     status: &watch::Sender<JournalStatus>,
-) -> Result<Rollup<COUNTS, SUMS>, LedgerError> {
+) -> Result<Summed, LedgerError> {
     let path = folder.join(ROLLUP);
     match Rollup::open(&path, &schema::ROLLUP).await {
         Err(error) if error.is_damage() => {

@@ -64,7 +64,10 @@ pub struct Rollup<const C: usize, const S: usize> {
     database: Database,
     points: Insert,
     causes: Insert,
+    new_names: Insert,
     names: HashMap<Arc<str>, i64>,
+    /// The highest id among the names in memory.
+    highest: i64,
 }
 
 /// The statements that make the tables of a shape: the step of its schema.
@@ -209,7 +212,9 @@ impl<const C: usize, const S: usize> Rollup<C, S> {
                 &["period", "start", "series", "cause", "count"],
                 "ON CONFLICT DO UPDATE SET count = count + excluded.count",
             ),
+            new_names: Insert::new("names", &["name"], "ON CONFLICT DO NOTHING"),
             names: HashMap::new(),
+            highest: 0,
         }
     }
 
@@ -259,6 +264,7 @@ impl<const C: usize, const S: usize> Rollup<C, S> {
             self.database.undo().await;
             // Names of this step may have been undone with it.
             self.names.clear();
+            self.highest = 0;
         }
         done
     }
@@ -272,9 +278,11 @@ impl<const C: usize, const S: usize> Rollup<C, S> {
         if self.watermark(source).await? != deltas.after || deltas.upto < deltas.after {
             return Ok(false);
         }
+        let sums = deltas.points();
+        self.learn(&sums).await.map_err(|error| self.database.error("write to", &error))?;
         let mut points = Vec::new();
         let mut causes = Vec::new();
-        for ((period, start, series), point) in deltas.points() {
+        for ((period, start, series), point) in sums {
             let series = self.name(&series).await?;
             for (cause, count) in &point.causes {
                 causes.push([period, start, series, self.name(cause).await?, signed(*count)]);
@@ -409,6 +417,41 @@ impl<const C: usize, const S: usize> Rollup<C, S> {
         self.database.close().await
     }
 
+    /// Puts names that are new into the file and into memory, many at once.
+    async fn learn(
+        &mut self,
+        sums: &BTreeMap<(i64, i64, Arc<str>), Point<C, S>>,
+    ) -> Result<(), sqlx::Error> {
+        self.read_names().await?;
+        let of_point = |(key, point): (&(i64, i64, Arc<str>), &Point<C, S>)| {
+            let causes: Vec<_> = point.causes.iter().map(|(cause, _)| Arc::clone(cause)).collect();
+            std::iter::once(Arc::clone(&key.2)).chain(causes)
+        };
+        let mut new: Vec<_> = sums.iter().flat_map(of_point).collect();
+        new.retain(|name| !name.is_empty() && !self.names.contains_key(name));
+        new.sort();
+        new.dedup();
+        let connection = self.database.connection();
+        let bind = |name: &Arc<str>, values: &mut crate::Values| values.add(Arc::clone(name));
+        self.new_names.rows(connection, &new, bind).await?;
+        if new.is_empty() { Ok(()) } else { self.read_names().await }
+    }
+
+    /// Takes up names that came into the file, as far as memory is meant for them.
+    async fn read_names(&mut self) -> Result<(), sqlx::Error> {
+        let room = NAMES.saturating_sub(self.names.len());
+        let rows = sqlx::query_as::<_, (i64, String)>(
+            "SELECT id, name FROM names WHERE id > ?1 ORDER BY id LIMIT ?2",
+        );
+        let rows = rows.bind(self.highest).bind(i64::try_from(room).unwrap_or(i64::MAX));
+        for (id, name) in rows.fetch_all(self.database.connection()).await? {
+            self.names.insert(name.into(), id);
+            self.highest = id;
+        }
+        Ok(())
+    }
+
+    /// The id of a name; one that memory has no room for is looked up.
     async fn name(&mut self, name: &Arc<str>) -> Result<i64, StoreError> {
         if name.is_empty() {
             return Ok(0);
@@ -425,12 +468,7 @@ impl<const C: usize, const S: usize> Rollup<C, S> {
         .fetch_one(self.database.connection())
         .await;
         let id = row.and_then(|row| row.try_get(0));
-        let id = id.map_err(|error| self.database.error("write to", &error))?;
-        if self.names.len() >= NAMES {
-            self.names.clear();
-        }
-        self.names.insert(Arc::clone(name), id);
-        Ok(id)
+        id.map_err(|error| self.database.error("write to", &error))
     }
 }
 

@@ -15,6 +15,16 @@
 //! is which of the pool's and holds what is in flight when a connection breaks, the `Vigil` (pure)
 //! says when a pool is gone, the [`Upstream`] service owns the sockets and the clock.
 //!
+//! Several sources are one through [`Failover`], itself a source: it leases from every member, and
+//! its pure core decides by a [`Breaker`] for each and a [`Strategy`]. [`PoolGroup`] keeps the pools
+//! of the settings behind one, each at the address that suits.
+//!
+//! ```text
+//!  Upstream ─┐ leases from all        ┌─ lease.work: the running one's jobs, renamed
+//!  Upstream ─┼──────────▶ Failover ───┤
+//!  any source┘                        └─ a share goes up to the source of its job
+//! ```
+//!
 //! ```
 //! use sl_upstream::Endpoint;
 //!

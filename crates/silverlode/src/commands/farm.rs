@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
-use sl_app::{Applier, CHOICE_FILE, Builder, Composition, LogStyle, Plan, Ports, Settings};
+use sl_app::{Applier, Builder, CHOICE_FILE, Composition, LogStyle, Plan, Ports, Settings};
 use sl_ports::{DataFolder, folders};
 use sl_telemetry::Guard;
 
@@ -92,6 +92,16 @@ fn start(
     let read = layers::read(global, environment, flags)?;
     if global.dry_run {
         let ports = Ports::real(global.seed, environment.all(), None);
+        let builder = Builder::new(read.settings.clone(), ports.clone());
+        if composition == Composition::Gateway
+            && let Some(plan) = builder.farm_plan(composition)?
+        {
+            match global.json {
+                true => output::print_json(&plan),
+                false => output::print(&console::farm_plan(&plan)),
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
         let services = assemble(&read, composition, ports)?.services();
         if global.json {
             output::print_json(&services);

@@ -36,7 +36,7 @@ fn set_keeps_every_comment_and_the_file_before() {
     let told = home.good(&["config", "set", "gateway.shares_per_minute", "9", "--json"]);
     let told: Value = serde_json::from_str(&told).expect("one document");
     assert_eq!(told["changes"][0]["key"], "gateway.shares_per_minute");
-    assert_eq!((&told["changes"][0]["live"], &told["mistakes"]), (&false.into(), &0.into()));
+    assert_eq!((&told["changes"][0]["live"], &told["mistakes"]), (&true.into(), &0.into()));
     assert!(
         home.read("silverlode.yaml")
             .ends_with("gateway:\n    shares_per_minute: 9\nlog: {level: 'warn'}\n")
@@ -157,10 +157,10 @@ fn a_running_farm_follows_its_file() {
         "{graph}"
     );
     home.write("silverlode.yaml", &good);
-    let told = home.good(&["config", "set", "gateway.shares_per_minute", "30"]);
+    let told = home.good(&["config", "set", "gateway.batch_wait", "4ms"]);
     assert!(told.contains("after a restart"), "{told}");
     until("what waits", &|_, message| {
-        message == "changed, and waiting for a restart: gateway.shares_per_minute"
+        message == "changed, and waiting for a restart: gateway.batch_wait"
     });
 
     let killed = Command::new("kill").args(["-TERM", &id]).status().expect("kill");

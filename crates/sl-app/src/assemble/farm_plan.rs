@@ -36,7 +36,7 @@ pub(crate) fn farm_plan(
             weight: pool.weight,
             part: f64::from(pool.weight) / weight_of(pool.priority),
             role: if is_first { "first" } else { "standby" }.into(),
-            user: login.as_ref().map_or_else(|| pool.user.clone(), |it| it.main().to_owned()),
+            user: login.as_ref().map_or_else(|| pool.user.clone(), |it| it.main()),
             machine_names: login.is_some_and(|login| login.of("machine").is_some()),
             choice: if nearest && addresses.len() > 1 { "nearest" } else { "first" }.into(),
             addresses: addresses.iter().map(ToString::to_string).collect(),

@@ -3,6 +3,7 @@
 mod contract;
 mod farm;
 mod litecoind;
+mod pools;
 mod settings;
 
 use std::{net::TcpListener, time::Duration};

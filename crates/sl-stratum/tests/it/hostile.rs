@@ -244,7 +244,7 @@ proptest! {
         lines in vec((any::<bool>(), line()), 0..30),
         secret in "[a-z]{4,8}",
     ) {
-        let scrubber = Scrubber::new([secret.clone()]);
+        let scrubber = Scrubber::new([secret]);
         let mut text = transcript::head("pool");
         for (ms, (up, line)) in (0..).zip(&lines) {
             let direction = if *up { Direction::Up } else { Direction::Down };

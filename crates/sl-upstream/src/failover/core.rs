@@ -443,6 +443,7 @@ impl Core {
         let (Some(to_name), from) = (name(to), self.current.and_then(name)) else { return };
         let rank = |no| self.members.iter().find(|it| it.no == no).map(|it| it.priority);
         let by_weight = self.current.is_some_and(|from| rank(from) == rank(to));
+        let is_back = self.members.iter().any(|it| it.no == to && it.back_since.is_some());
         self.rest(now);
         self.active_since = now;
         self.current = Some(to);
@@ -456,15 +457,15 @@ impl Core {
                 detected: Some(detected_in),
                 switched: now.since(detected_at),
             },
-            (None, Some(from)) if !by_weight => Change {
+            (None, Some(from)) if !by_weight && is_back => Change {
                 at: now,
                 from: Some(from),
                 to: to_name,
-                why: "it is preferred, and steady".into(),
+                why: "it is back, and preferred".into(),
                 detected: None,
                 switched: Duration::ZERO,
             },
-            // The first choice of all, or one by weight.
+            // The first choices of all, or one by weight.
             (None, from) => {
                 tracing::debug!(from = ?from.map(|from| from.to_string()), to = %to_name, "work goes to");
                 return;

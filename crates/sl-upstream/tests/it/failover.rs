@@ -12,8 +12,8 @@ use sl_testkit::{
 };
 use sl_units::Mono;
 use sl_upstream::{
-    Failover, FailoverRules, FailoverStatus, Member, MemberStanding, Strategies,
-    StrategyRules, Wanted,
+    Failover, FailoverRules, FailoverStatus, Member, MemberStanding, Strategies, StrategyRules,
+    Wanted,
 };
 use sl_work::{Ask, Job, Lease, Outcome, SourceHandle, SourceId, Unfit, Verdict, Work, WorkSource};
 use tokio::sync::watch;

@@ -10,7 +10,7 @@
 //! use std::time::Duration;
 //! use sl_scenario::{Edge, Span, Timeline};
 //!
-//! let minutes = |n| Duration::from_secs(60 * n);
+//! let minutes = |n: u64| Duration::from_secs(60 * n);
 //! let hot = Span::new(minutes(10), Some(minutes(30)), 3, "hot room");
 //! let mut timeline = Timeline::new(vec![hot]);
 //!

@@ -21,6 +21,7 @@
 #![forbid(unsafe_code)]
 
 mod conf;
+pub mod face;
 mod machine;
 pub mod model;
 mod readings;

@@ -1,0 +1,3 @@
+//! Tests of virtual machines from outside.
+
+mod face;

@@ -149,11 +149,12 @@ impl Desk {
         }
         let points: usize = self.days.values().map(|day| day.sums.len()).sum();
         let due = self.clock.mono().since(self.rolled_up) >= ROLL_UP;
+        if due {
+            // Before the roll-ups are busy: it may have to thin them, and must not wait for that.
+            self.keep_budget().await;
+        }
         if due || points > MOST_POINTS {
             self.start_roll_up().await;
-        }
-        if due {
-            self.keep_budget().await;
         }
     }
 

@@ -28,6 +28,7 @@
 pub mod contract;
 mod http;
 pub mod litecoind;
+pub mod machines;
 pub mod peer;
 pub mod proxy;
 pub mod scripted;

@@ -50,6 +50,8 @@ pub(crate) struct Connection<'a> {
     coming: Option<(Extranonce, usize)>,
     /// What is waited for before the end: verdicts, until then.
     leaving: Option<(Mono, Ended)>,
+    /// Since when the pool is silent, where that ends the connection.
+    failing: Option<Mono>,
     told: Mono,
     looked: Mono,
 }
@@ -97,6 +99,7 @@ impl<'a> Connection<'a> {
             began: now,
             coming: None,
             leaving: None,
+            failing: None,
             told: now,
             looked: now,
         }
@@ -111,7 +114,7 @@ impl<'a> Connection<'a> {
             self.line.may_ask = false;
         }
         let why = ended.to_string();
-        let settled = self.line.desk.cut(&why, now);
+        let settled = self.line.desk.cut(&why, self.failing.unwrap_or(now), now);
         self.count(&settled, now);
         self.tell(now);
         ended
@@ -186,7 +189,10 @@ impl<'a> Connection<'a> {
         }
         self.line.give_up(self.shared, now);
         match self.vigil.look(self.seen(), now) {
-            Watched::Gone(why) => return Err(Ended::Broken(why)),
+            Watched::Gone { why, since } => {
+                self.failing = Some(since);
+                return Err(Ended::Broken(why));
+            }
             Watched::Ask => {
                 let outputs = self.session.step(Input::Ping);
                 self.act(outputs).await?;

@@ -276,12 +276,12 @@ impl Desk {
     }
 
     /// The connection is gone: there is no work for anybody, and what is in flight is held, but
-    /// for what was sent too often already.
-    pub(crate) fn cut(&mut self, why: &str, now: Mono) -> Vec<Settled> {
+    /// for what was sent too often already. `since` is when it gave the first sign of that.
+    pub(crate) fn cut(&mut self, why: &str, since: Mono, now: Mono) -> Vec<Settled> {
         if !matches!(self.state, State::Shut { .. }) {
             self.state = State::Shut { since: now };
         }
-        self.idle(why, now);
+        self.idle(why, since);
         let mut tired = Vec::new();
         for (ticket, sent) in &mut self.in_flight {
             sent.at = None;
@@ -295,12 +295,18 @@ impl Desk {
         tired.into_iter().filter_map(|ticket| self.lost(ticket, &reason)).collect()
     }
 
-    /// Tells every lease why there is no work.
-    pub(crate) fn idle(&mut self, why: &str, now: Mono) {
+    /// Tells every lease why there is no work, and since when; who knows already is told nothing.
+    pub(crate) fn idle(&mut self, why: &str, since: Mono) {
         self.drop_closed();
         let why: Arc<str> = why.into();
         for held in &self.leases {
-            held.leased.work.send_replace(Work::Idle { why: why.clone(), since: now });
+            held.leased.work.send_if_modified(|work| match work {
+                Work::Idle { why: known, .. } if *known == why => false,
+                _ => {
+                    *work = Work::Idle { why: why.clone(), since };
+                    true
+                }
+            });
         }
     }
 

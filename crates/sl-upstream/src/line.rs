@@ -138,7 +138,7 @@ impl Line {
         stop: &CancellationToken,
     ) {
         let now = shared.clock.mono();
-        let settled = self.desk.cut(why, now);
+        let settled = self.desk.cut(why, now, now);
         count(shared, &settled, now);
         let number = self.number;
         shared.status.send_modify(|status| {

@@ -48,8 +48,8 @@ pub(crate) enum Watched {
     Well,
     /// Ask for a sign of life.
     Ask,
-    /// The pool is gone: why.
-    Gone(String),
+    /// The pool is gone: why, and since when what should have come did not.
+    Gone { why: String, since: Mono },
 }
 
 /// What the watch goes by.
@@ -90,21 +90,22 @@ impl Vigil {
     pub(crate) fn look(&mut self, seen: Seen, now: Mono) -> Watched {
         let Patience { handshake, silence, answer, ping_after } = self.patience;
         let seconds = |time: Duration| time.as_secs_f64();
-        if seen.waits_since.is_some_and(|since| now.since(since) >= answer) {
+        if let Some(since) = seen.waits_since.filter(|since| now.since(*since) >= answer) {
             let took = seconds(answer);
-            return Watched::Gone(format!(
-                "the pool left a share without its verdict for {took} s"
-            ));
+            let why = format!("the pool left a share without its verdict for {took} s");
+            return Watched::Gone { why, since };
         }
         if !seen.running {
             let over = now.since(self.began) >= handshake;
             let took = seconds(handshake);
             let why = || format!("the pool has not authorised the worker within {took} s");
-            return if over { Watched::Gone(why()) } else { Watched::Well };
+            let gone = || Watched::Gone { why: why(), since: self.began };
+            return if over { gone() } else { Watched::Well };
         }
         let silent = now.since(self.heard);
         if silent >= silence {
-            return Watched::Gone(format!("the pool was silent for {} s", seconds(silence)));
+            let why = format!("the pool was silent for {} s", seconds(silence));
+            return Watched::Gone { why, since: self.heard };
         }
         if self.asks() && self.asked.is_none() && silent >= ping_after {
             self.asked = Some(now);
@@ -135,11 +136,11 @@ mod tests {
 
     #[test]
     fn each_patience_ends() {
-        let gone = |watched: Watched| matches!(watched, Watched::Gone(_));
+        let gone = |watched: Watched, from: Mono| matches!(watched, Watched::Gone { since, .. } if since == from);
         let mut vigil = Vigil::new(Patience::default(), true, at(0));
         let shy = Seen { running: false, waits_since: None };
         assert_eq!((vigil.due(shy), vigil.look(shy, at(59))), (at(60), Watched::Well));
-        assert!(gone(vigil.look(shy, at(60))));
+        assert!(gone(vigil.look(shy, at(60)), at(0)));
 
         let running = Seen { running: true, waits_since: None };
         vigil.heard(at(70));
@@ -147,14 +148,14 @@ mod tests {
         assert_eq!(vigil.look(running, at(100)), Watched::Ask);
         assert_eq!((vigil.due(running), vigil.look(running, at(129))), (at(130), Watched::Well));
         assert!(vigil.was_blamed(at(101)) && !vigil.was_blamed(at(110)));
-        assert!(gone(vigil.look(running, at(130))));
+        assert!(gone(vigil.look(running, at(130)), at(70)));
         vigil.heard(at(130));
         assert_eq!(vigil.look(running, at(159)), Watched::Well);
 
         let waiting = Seen { running: true, waits_since: Some(at(140)) };
         assert_eq!((vigil.due(waiting), vigil.look(waiting, at(149))), (at(150), Watched::Well));
-        let Watched::Gone(why) = vigil.look(waiting, at(150)) else { panic!("it waits") };
-        assert_eq!(why, "the pool left a share without its verdict for 10 s");
+        let why = "the pool left a share without its verdict for 10 s".into();
+        assert_eq!(vigil.look(waiting, at(150)), Watched::Gone { why, since: at(140) });
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub enum Work {
     Idle {
         /// Why, for people.
         why: Arc<str>,
-        /// Since when.
+        /// Since when: the first sign of it, where it shows late, as with a pool that falls silent.
         since: Mono,
     },
     /// A job to hash.

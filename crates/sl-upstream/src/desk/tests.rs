@@ -151,14 +151,14 @@ proptest! {
                     }
                 }
                 Step::Cut => {
-                    settled += bench.desk.cut("gone", now).len();
+                    settled += bench.desk.cut("gone", now, now).len();
                     heard.clear();
                     prop_assert_eq!(bench.desk.sent(), 0);
                 }
                 Step::Open { same } => {
                     open += usize::from(!same);
                     let own = extranonce(u8::try_from(open % 200).expect("small"));
-                    settled += bench.desk.cut("gone", now).len();
+                    settled += bench.desk.cut("gone", now, now).len();
                     heard.clear();
                     settled += bench.desk.opened(own, 4).len();
                 }

@@ -2,6 +2,7 @@
 
 mod failover;
 mod faults;
+mod network;
 mod pool;
 mod pools;
 mod scripted;

@@ -31,16 +31,16 @@ use crate::{
     soon,
 };
 
-/// A pool that takes everything. It ends when it is dropped.
-struct OpenPool {
-    address: SocketAddr,
+/// A pool that takes everything, and hangs up on what it cannot read. It ends when it is dropped.
+pub(crate) struct OpenPool {
+    pub(crate) address: SocketAddr,
     connections: Arc<AtomicU64>,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
 
 impl OpenPool {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("bound");
         let (connections, stop) = (Arc::new(AtomicU64::new(0)), CancellationToken::new());
@@ -62,7 +62,7 @@ impl OpenPool {
         let (read, mut out) = stream.into_split();
         let mut lines = BufReader::new(read).lines();
         while let Some(line) = lines.next_line().await? {
-            let call: Value = serde_json::from_str(&line).expect("JSON");
+            let Ok(call) = serde_json::from_str::<Value>(&line) else { return Ok(()) };
             let mut say = format!("{}\n", json!({"id": call["id"], "result": true, "error": null}));
             match call["method"].as_str() {
                 Some("mining.subscribe") => {
@@ -105,7 +105,7 @@ impl OpenPool {
 }
 
 /// Entries of the list of pools, by what stands in their YAML.
-fn plans(entries: &[String]) -> Plans {
+pub(crate) fn plans(entries: &[String]) -> Plans {
     let plan = |yaml: &String| {
         let entry: PoolEntry = sl_config::read_text("pools.yaml", yaml).expect(yaml);
         entry.plan("x").expect(yaml)
@@ -115,24 +115,28 @@ fn plans(entries: &[String]) -> Plans {
     Plans { pools: entries.iter().map(plan).collect(), rules, ..Plans::default() }
 }
 
-fn entry(name: &str, address: SocketAddr, more: &str) -> String {
+pub(crate) fn entry(name: &str, address: SocketAddr, more: &str) -> String {
     format!("{{name: {name}, url: ['{address}'], user: account.rig{more}}}")
 }
 
-struct Running {
+pub(crate) struct Running {
     group: PoolGroup,
     source: SourceHandle,
-    status: GroupStatus,
+    pub(crate) status: GroupStatus,
     stop: CancellationToken,
     done: JoinHandle<()>,
 }
 
 impl Running {
     fn start(entries: &[String]) -> Self {
+        Self::over(plans(entries))
+    }
+
+    pub(crate) fn over(plans: Plans) -> Self {
         let randomness = Randomness::seeded(7);
         let id = SourceId::new("pools");
         let group = PoolGroup::new(id, Strategies::default(), Clock::real(), randomness);
-        group.set(plans(entries)).expect("a known strategy");
+        group.set(plans).expect("a known strategy");
         let service = group.clone();
         let spec = ServiceSpec::new("pools", "pools", move |ctx| service.clone().run(ctx));
         let supervisor =
@@ -145,17 +149,20 @@ impl Running {
         Self { source: group.source(), status: group.status(), group, stop, done }
     }
 
-    async fn lease(&self) -> Lease {
+    pub(crate) async fn lease(&self) -> Lease {
         let mut status = self.source.status();
         soon(status.wait_for(|status| status.widest >= 2)).await.expect("it lives");
         self.source.lease(Ask { free: 2, consumer: "test".into() }).expect("wide enough")
     }
 
-    async fn until(&mut self, wanted: impl FnMut(&FailoverStatus) -> bool) -> FailoverStatus {
+    pub(crate) async fn until(
+        &mut self,
+        wanted: impl FnMut(&FailoverStatus) -> bool,
+    ) -> FailoverStatus {
         soon(self.status.failover.wait_for(wanted)).await.expect("it lives").clone()
     }
 
-    async fn works_for(&mut self, name: &str) -> FailoverStatus {
+    pub(crate) async fn works_for(&mut self, name: &str) -> FailoverStatus {
         let id = SourceId::new(name);
         self.until(|status| status.current.as_ref() == Some(&id)).await
     }
@@ -167,7 +174,7 @@ impl Running {
         pools.into_iter().find(|pool| pool.id == id).expect("waited for")
     }
 
-    async fn pool_status(
+    pub(crate) async fn pool_status(
         &mut self,
         name: &str,
         wanted: impl FnMut(&PoolStatus) -> bool,
@@ -176,7 +183,7 @@ impl Running {
         soon(pool.status.wait_for(wanted)).await.expect("it lives").clone()
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stop.cancel();
         soon(self.done).await.expect("it stops");
     }

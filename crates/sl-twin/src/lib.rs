@@ -21,16 +21,22 @@
 #![forbid(unsafe_code)]
 
 mod conf;
+pub mod day;
 pub mod face;
+mod fault;
 mod machine;
 pub mod model;
+pub mod physics;
+pub mod plot;
 mod readings;
 mod release;
+pub mod scenario;
 
 pub use conf::{
     Command, Conf, ConfChange, Kept, Network, NetworkChange, POOLS, PoolChange, PoolConf,
 };
-pub use machine::{Applied, Machine, Output, PoolEvent, Spec};
+pub use fault::{Fault, Sensor};
+pub use machine::{Applied, Machine, Output, PoolEvent, Spec, Truth};
 pub use model::Model;
 pub use readings::{
     BoardReading, ChipMark, Light, Manners, PoolCounts, PoolReading, Readings, State, Status, Stop,

@@ -1,15 +1,41 @@
 //! One machine: what it is configured to do, the physics inside, what is wrong with it, and what it
 //! has counted.
 
+mod fans;
+mod heat;
+mod life;
+mod meter;
+mod orders;
+mod pools;
+mod sensors;
+mod show;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use fastrand::Rng;
+use sl_scenario::{Span, Timeline, derive};
 use sl_units::{HashRate, Mono};
 
-use crate::conf::{Command, Conf, Kept, Network, PoolConf};
+use crate::conf::{Conf, Kept, Network, PoolConf};
+use crate::fault::{Effects, Fault};
 use crate::model::Model;
-use crate::readings::{Manners, PoolReading, Readings, State, Status};
+use crate::physics::{Board, Chip, Environment, Plant};
+use crate::readings::State;
 use crate::release::Release;
+use fans::Fans;
+use life::Life;
+use meter::Meter;
+use pools::Pools;
+use sensors::Sensors;
+
+/// The most seconds that are simulated at once; of a longer pause the rest is left out.
+const MOST_SECONDS: u64 = 86_400;
+/// Lines of the log.
+const LOG_LINES: usize = 500;
 
 /// What a machine is made from.
 #[derive(Debug, Clone)]
@@ -24,13 +50,32 @@ pub struct Spec {
     pub ip: Ipv4Addr,
     /// The pools it is configured with, at most three.
     pub pools: Vec<PoolConf>,
+    /// Which of the model's nameplates, from 0.
+    pub variant: usize,
+    /// Where it stands.
+    pub place: Environment,
+    /// How long it has been on when it is made, a pool answering: zero for one that is switched on
+    /// just now and takes its minutes to start, ten minutes for one that hashes at once.
+    pub already_on: Duration,
+    /// What goes wrong with it, from the instant at which it is made. The subject is not looked at.
+    pub faults: Vec<Span<Fault>>,
 }
 
 impl Spec {
-    /// A machine without pools and without faults.
+    /// A machine that is switched on just now, without pools and without faults.
     #[must_use]
     pub const fn new(model: &'static Model, release: Release, seed: u64, ip: Ipv4Addr) -> Self {
-        Self { model, release, seed, ip, pools: Vec::new() }
+        Self {
+            model,
+            release,
+            seed,
+            ip,
+            pools: Vec::new(),
+            variant: 0,
+            place: Environment::NOMINAL,
+            already_on: Duration::ZERO,
+            faults: Vec::new(),
+        }
     }
 }
 
@@ -89,37 +134,131 @@ pub enum Applied {
     Report,
 }
 
-/// A virtual machine. See [`State`] for what it goes through.
+/// How it really is inside: what no reply tells, for tests, plots and meters at the wall.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Truth {
+    /// Power at the wall, watts.
+    pub power_w: f64,
+    /// Air that it draws in, °C.
+    pub inlet_c: f64,
+    /// The hottest chips, °C.
+    pub chip_c: f64,
+    /// The hottest printed board, °C.
+    pub board_c: f64,
+    /// Mean speed of the fans, revolutions per minute.
+    pub fan_rpm: f64,
+    /// Good hashes a second.
+    pub hash_rate: HashRate,
+}
+
+/// A virtual machine. See [`State`](crate::State) for what it goes through.
+///
+/// Inside, time goes by whole seconds from the instant at which it was made. However often it is
+/// stepped, and whenever: the same machine told the same things at the same seconds does the same.
 #[derive(Debug, Clone)]
 pub struct Machine {
     spec: Spec,
-    conf: Conf,
-    network: Network,
+    plant: Plant,
+    kept: Kept,
+    /// When second `lead` was.
+    start: Mono,
+    /// Seconds that it was on before it was made.
+    lead: u64,
+    /// Seconds that have passed.
+    seconds: u64,
+    inlet_c: f64,
+    power_w: f64,
+    life: Life,
+    fans: Fans,
+    slots: Vec<Slot>,
+    pools: Pools,
+    faults: Timeline<Fault>,
+    effects: Effects,
+    /// Chips that dying boards have lost.
+    gone: usize,
+    /// The owner's pool that a thief has replaced.
+    stolen: Option<PoolConf>,
+    generation: u64,
+    rng: Rng,
+    log: VecDeque<(Duration, String)>,
+}
+
+/// A place for a hash board, with its board.
+#[derive(Debug, Clone)]
+struct Slot {
+    board: Board,
+    sensors: Sensors,
+    meter: Meter,
+    /// Chips that were found when the board was last started; 0: it is not used.
+    found: usize,
+    serial: String,
+    /// Voltage over it, volts.
+    voltage_v: f64,
+    /// Good hashes and all hashes of the last second, per second.
+    rate: (f64, f64),
 }
 
 impl Machine {
-    /// A machine that is switched on at `now`.
+    /// A machine that is made at `now`.
     #[must_use]
     pub fn new(spec: Spec, now: Mono) -> Self {
-        let _ = now;
-        let mut conf = Conf::factory(spec.model);
+        let Spec { model, seed, .. } = spec;
+        let mut conf = Conf::factory(model);
         for (place, pool) in conf.pools.iter_mut().zip(&spec.pools) {
             place.clone_from(pool);
         }
-        let network = Network::factory(spec.seed, spec.ip);
-        Self { spec, conf, network }
+        let network = Network::factory(seed, spec.ip);
+        let place = spec.place.sane();
+        let mut rng = Rng::with_seed(derive(seed, 0));
+        let slots = (0..model.boards).map(|at| Slot::new(model, at, place.inlet_c, seed)).collect();
+        let mut machine = Self {
+            plant: plant(model, spec.variant),
+            kept: Kept { conf, network, login: None, light: false },
+            start: now,
+            lead: spec.already_on.as_secs().min(MOST_SECONDS),
+            seconds: 0,
+            inlet_c: place.inlet_c,
+            power_w: 0.0,
+            life: Life::default(),
+            fans: Fans::new(model, &mut rng),
+            slots,
+            pools: Pools::default(),
+            faults: Timeline::new(spec.faults.clone()),
+            effects: Effects::default(),
+            gone: 0,
+            stolen: None,
+            generation: 0,
+            rng,
+            log: VecDeque::new(),
+            spec,
+        };
+        machine.boot();
+        machine.step(now);
+        machine
     }
 
     /// What was kept from an earlier life comes back.
     pub fn restore(&mut self, kept: Kept) {
-        self.conf = kept.conf;
-        self.network = kept.network;
+        let network = Network {
+            mac: self.kept.network.mac.clone(),
+            ip: self.kept.network.ip,
+            netmask: self.kept.network.netmask,
+            ..kept.network
+        };
+        let driven = |conf: &Conf| (conf.work_mode, conf.freq_level.clone());
+        let other = driven(&kept.conf) != driven(&self.kept.conf);
+        self.pools.reload(&self.kept.conf.pools, &kept.conf.pools);
+        self.kept = Kept { network, ..kept };
+        self.generation += 1;
+        if other && self.state() != State::Booting {
+            self.restart();
+        }
     }
 
     /// What must be kept.
     #[must_use]
     pub fn kept(&self) -> Kept {
-        Kept { conf: self.conf.clone(), network: self.network.clone(), login: None, light: false }
+        self.kept.clone()
     }
 
     /// Its model.
@@ -137,62 +276,118 @@ impl Machine {
     /// The digest secret, where it was changed from the factory's.
     #[must_use]
     pub fn login(&self) -> Option<&str> {
-        None
+        self.kept.login.as_deref()
     }
 
     /// Time passes: everything is brought to `now`.
     pub fn step(&mut self, now: Mono) -> Output {
-        let _ = now;
-        Output::default()
-    }
-
-    /// Somebody tells the machine to do something.
-    pub fn command(&mut self, command: Command, now: Mono) -> Applied {
-        let _ = (command, now);
-        Applied::Kept
+        let due = now.since(self.start).as_secs().saturating_add(self.lead);
+        if due.saturating_sub(self.seconds) > MOST_SECONDS {
+            let left_out = due - self.seconds - MOST_SECONDS;
+            self.start = self.start + Duration::from_secs(left_out);
+        }
+        let due = due.min(self.seconds.saturating_add(MOST_SECONDS));
+        while self.seconds < due {
+            self.seconds += 1;
+            self.second();
+        }
+        self.output()
     }
 
     /// Something happened with a pool.
     pub fn pool(&mut self, place: usize, event: PoolEvent, now: Mono) {
-        let _ = (place, event, now);
-    }
-
-    /// What the machine shows at `now`.
-    #[must_use]
-    pub fn readings(&self, now: Mono) -> Readings {
-        let _ = now;
-        Readings {
-            elapsed_s: 0,
-            uptime_s: 0,
-            state: State::Booting,
-            rate_5s: HashRate::default(),
-            rate_30m: HashRate::default(),
-            rate_avg: HashRate::default(),
-            rate_ideal: HashRate::default(),
-            boards: Vec::new(),
-            fans_rpm: Vec::new(),
-            fan_pwm_percent: 0,
-            hw_errors: 0,
-            hw_percent: 0.0,
-            nonces: 0,
-            status: Status::default(),
-            pools: std::array::from_fn(|_| PoolReading::default()),
-            best_share: 0.0,
-            conf: self.conf.clone(),
-            network: self.network.clone(),
-            light: false,
-            manners: Manners::default(),
-        }
+        self.pools.event(place, event, now);
     }
 
     /// The lines of the kernel log, oldest first, at most 500: how long after the start of the
-    /// machine, and what.
+    /// control board, and what.
     pub fn log(&self) -> impl Iterator<Item = (Duration, &str)> {
-        std::iter::empty()
+        self.log.iter().map(|(at, line)| (*at, line.as_str()))
     }
 
-    /// The rate of each board a minute apart, oldest first, at most a day: what the chart shows.
-    pub fn chart(&self) -> impl Iterator<Item = &[HashRate]> {
-        std::iter::empty()
+    /// The rate of each board in use a minute apart, oldest first, at most a day: what the chart
+    /// shows.
+    pub fn chart(&self) -> impl Iterator<Item = Vec<HashRate>> {
+        let used = || self.slots.iter().filter(|slot| slot.found > 0);
+        let minutes = used().map(|slot| slot.meter.minutes()).max().unwrap_or(0);
+        let rate = |slot: &Slot, minute| {
+            HashRate::from_hs(slot.meter.minute(minute) * self.plant.hashes_per_nonce)
+        };
+        (0..minutes).map(move |minute| used().map(|slot| rate(slot, minute)).collect())
     }
+
+    /// How it really is inside.
+    #[must_use]
+    pub fn truth(&self) -> Truth {
+        let hottest = |of: fn(&Board) -> f64| {
+            self.slots.iter().map(|slot| of(&slot.board)).fold(f64::MIN, f64::max)
+        };
+        let rpm = self.fans.rpm();
+        Truth {
+            power_w: self.power_w,
+            inlet_c: self.inlet_c,
+            chip_c: hottest(|board| board.temperatures()[1].chip.max(board.temperatures()[0].chip)),
+            board_c: hottest(|board| {
+                board.temperatures()[1].board.max(board.temperatures()[0].board)
+            }),
+            fan_rpm: rpm.iter().sum::<f64>() / rpm.len().max(1) as f64,
+            hash_rate: self.output().hash_rate,
+        }
+    }
+
+    /// One second of it all.
+    fn second(&mut self) {
+        self.pass_faults();
+        self.proceed();
+        self.look();
+        self.heat();
+    }
+
+    fn output(&self) -> Output {
+        let (good, all) = self
+            .slots
+            .iter()
+            .fold((0.0, 0.0), |sum, slot| (sum.0 + slot.rate.0, sum.1 + slot.rate.1));
+        Output {
+            hash_rate: HashRate::from_hs(good),
+            wants_pool: self.wants_pool(),
+            generation: self.generation,
+            bad_nonces: if all > 0.0 { 1.0 - good / all } else { 0.0 },
+            reachable: self.reachable(),
+        }
+    }
+
+    fn say(&mut self, line: impl Into<String>) {
+        if self.log.len() == LOG_LINES {
+            self.log.pop_front();
+        }
+        let at = Duration::from_secs(self.uptime());
+        self.log.push_back((at, line.into()));
+    }
+}
+
+impl Slot {
+    fn new(model: &Model, at: usize, ambient_c: f64, seed: u64) -> Self {
+        let seed = derive(seed, 1 + at as u64);
+        let mut rng = Rng::with_seed(seed);
+        Self {
+            board: Board::new(Chip::lot(model.chips, seed), ambient_c),
+            sensors: Sensors::new(ambient_c, &mut rng),
+            meter: Meter::default(),
+            found: 0,
+            serial: format!("TWIN{:012X}", rng.u64(..) >> 16),
+            voltage_v: 0.0,
+            rate: (0.0, 0.0),
+        }
+    }
+}
+
+/// The constants of a variant; the first where there is no such one.
+fn plant(model: &'static Model, variant: usize) -> Plant {
+    let plates = model.row().map_or(&[][..], |row| row.nameplates);
+    let plate = plates.get(variant).or(plates.first());
+    let (mhs, watts) = plate.map_or((1000.0, 1000.0), |plate| {
+        (plate.hashrate_mhs, plate.power_w.unwrap_or(plate.hashrate_mhs * 0.36))
+    });
+    Plant::new(model, mhs * 1e6, watts)
 }

@@ -22,7 +22,8 @@ pub struct Model {
     /// Voltage over a board at the nominal point, volts.
     pub voltage_v: f64,
     /// Sensors at the nominal point (25 °C, sea level), °C: board inlet, board outlet, chip inlet,
-    /// chip outlet.
+    /// chip outlet. The fans keep the last: the firmware's 87 °C are taken for the hottest core,
+    /// some kelvin above any sensor.
     pub temps_c: [f64; 4],
     /// Speed of the fans at the nominal point, revolutions per minute.
     pub fan_rpm: f64,
@@ -31,7 +32,11 @@ pub struct Model {
     /// What one fan takes at full speed, watts.
     pub fan_full_w: f64,
     /// Outlet temperature of a printed board that stops the machine, °C.
-    pub trip_c: f64,
+    pub trip_c: i32,
+    /// Temperature of a chip above which the machine complains, °C.
+    pub warn_c: i32,
+    /// Whether a board of which not all chips answer is not used at all.
+    pub drops_short_boards: bool,
     /// From the start of the mining program to the first hash.
     pub start_s: u32,
     /// Where the figures are from, and which are assumed.
@@ -53,10 +58,13 @@ pub static MODELS: [Model; 3] = [
         fan_rpm: 4200.0,
         fan_full_rpm: 6150.0,
         fan_full_w: 32.0,
-        trip_c: 80.0,
+        trip_c: 80,
+        warn_c: 81,
+        drops_short_boards: true,
         start_s: 150,
-        source: "L7 product manual (layout, 80 °C), factory configuration (1850, 1470), a public \
-                 driver (117 cores); temperatures, fan speed, fan power and start time are assumed",
+        source: "L7 product manual (layout, 80 °C), factory configuration (1850, 1470), firmware \
+                 (81 °C, short boards), a public driver (117 cores); temperatures, fan speed, fan \
+                 power and start time are assumed",
     },
     Model {
         id: "antminer-l9",
@@ -71,10 +79,12 @@ pub static MODELS: [Model; 3] = [
         fan_rpm: 4180.0,
         fan_full_rpm: 6150.0,
         fan_full_w: 32.0,
-        trip_c: 80.0,
+        trip_c: 80,
+        warn_c: 90,
+        drops_short_boards: false,
         start_s: 150,
-        source: "a recorded reply of March 2026 (1262 MHz, temperatures, fans); cores, voltage, \
-                 fan power and start time are assumed",
+        source: "a recorded reply of March 2026 (1262 MHz, temperatures, fans, a board of 25 chips \
+                 in use); cores, voltage, limits, fan power and start time are assumed",
     },
     Model {
         id: "antminer-l3plus",
@@ -89,10 +99,12 @@ pub static MODELS: [Model; 3] = [
         fan_rpm: 3840.0,
         fan_full_rpm: 6000.0,
         fan_full_w: 20.0,
-        trip_c: 80.0,
+        trip_c: 80,
+        warn_c: 81,
+        drops_short_boards: false,
         start_s: 45,
-        source: "recorded replies of 2018 (384 MHz, temperatures, fans); cores, voltage, fan \
-                 power and start time are assumed",
+        source: "recorded replies of 2018 (384 MHz, temperatures, fans); cores, voltage, limits, \
+                 fan power and start time are assumed",
     },
 ];
 

@@ -105,7 +105,7 @@ pub enum ChipMark {
     Good,
     /// It answers and computes badly or not at all: `x`.
     Bad,
-    /// The chain ends before it; it is not in the map.
+    /// It was not found when the chips were counted; it is not in the map.
     Missing,
 }
 

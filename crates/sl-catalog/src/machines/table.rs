@@ -75,6 +75,13 @@ pub(super) static TABLE: [Machine; 12] = [
                 Date::new(2023, 11, 1),
                 "Bitmain L7 product manual, November 2023 and April 2024",
             ),
+            plate(
+                9_500.0,
+                Some(3_425.0),
+                Evidence::Unverified,
+                READ,
+                "the usual trade nameplate; the guide of January 2022 has 3,420 W",
+            ),
         ],
         boards: Some(3),
         chips_per_board: Some(120),

@@ -1,6 +1,8 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use sl_config::{Loaded, SecretError};
+use sl_gateway::DifficultyManager;
+use sl_guard::validate::MessageValidator;
 use sl_hasher::Habit;
 use sl_pow::{Algorithm, AlgorithmFamily, NameTaken, Registry};
 use sl_solo::SettingsErrors;
@@ -11,11 +13,12 @@ use sl_upstream::{
 use sl_view::FarmPlan;
 use thiserror::Error;
 
-use self::parts::Parts;
+use self::{brought::Brought, parts::Parts};
 use crate::{
     Applier, BenchError, Plan, Ports, SettingsSource, engines::registry, settings::Settings,
 };
 
+mod brought;
 mod farm_plan;
 mod parts;
 mod pools;
@@ -117,6 +120,7 @@ pub struct Builder {
     registry: Registry,
     choices: Option<PathBuf>,
     strategies: Strategies,
+    brought: Brought,
     following: Option<Following>,
 }
 
@@ -143,6 +147,7 @@ impl Builder {
             registry: registry(),
             choices: None,
             strategies: Strategies::default(),
+            brought: Brought::default(),
             following: None,
         }
     }
@@ -180,6 +185,25 @@ impl Builder {
     ) -> Result<Self, StrategyError> {
         self.strategies.register(name, make)?;
         Ok(self)
+    }
+
+    /// Finds machines' difficulty by a rule of the program's own, in place of the one that
+    /// `gateway.vardiff` names.
+    #[must_use]
+    pub fn difficulty_manager(mut self, manager: impl DifficultyManager + 'static) -> Self {
+        self.brought.push(|gateway| gateway.with_difficulty_manager(Arc::new(manager)));
+        self
+    }
+
+    /// Registers a further validator of machines' messages, behind those that `gateway.validators`
+    /// names. It is made anew for each connection.
+    #[must_use]
+    pub fn message_validator(
+        mut self,
+        make: impl Fn() -> Box<dyn MessageValidator> + Send + Sync + 'static,
+    ) -> Self {
+        self.brought.push(|gateway| gateway.with_validator(make));
+        self
     }
 
     /// Has a service follow the settings while all runs. `loaded` is what this builder's settings

@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use sl_view::{Latency, State, UpstreamPool};
 
+mod workers;
+
 /// How a metric moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetricKind {
@@ -196,43 +198,55 @@ pub const METRICS: &[Metric] = &[
         "silverlode_worker_shares_total",
         "Shares of each worker: accepted, rejected, stale; at most 1000 workers.",
         &["worker", "verdict"],
-        |state| {
-            let of = |worker: &sl_view::Worker| {
-                [
-                    ("accepted", worker.accepted),
-                    ("rejected", worker.rejected),
-                    ("stale", worker.stale),
-                ]
-                .map(|(verdict, count)| {
-                    (vec![worker.worker.clone(), verdict.to_owned()], count as f64)
-                })
-            };
-            of_gateway(state, |gateway| gateway.workers.iter().flat_map(of).collect())
-        },
+        workers::shares,
+    ),
+    counter(
+        "silverlode_worker_rejected_total",
+        "Refused shares of each worker, by reason; at most 1000 workers.",
+        &["worker", "reason"],
+        workers::rejected,
+    ),
+    counter(
+        "silverlode_worker_stale_shares_total",
+        "Proven shares of each worker that came after a chain's tip had fallen; at most 1000 workers.",
+        &["worker", "chain"],
+        workers::stale,
+    ),
+    counter(
+        "silverlode_worker_forwarded_total",
+        "What the source said of each worker's shares: accepted, rejected, stale, lost (no verdict), differing (from ours).",
+        &["worker", "verdict"],
+        workers::forwarded,
+    ),
+    gauge(
+        "silverlode_worker_best_share_difficulty",
+        "The difficulty of each worker's best share since the start.",
+        &["worker"],
+        workers::best,
+    ),
+    gauge(
+        "silverlode_worker_last_share_age_seconds",
+        "Time since each worker's last proven share.",
+        &["worker"],
+        workers::last_share,
     ),
     gauge(
         "silverlode_worker_hashrate_hashes_per_second",
         "The rate that a worker's shares prove, over 5m, 1h and 24h; at most 1000 workers.",
         &["worker", "window"],
-        |state| {
-            let of = |worker: &sl_view::Worker| {
-                let name = worker.worker.clone();
-                let proven = worker.proven.clone().into_iter();
-                proven.map(move |(window, proven)| (vec![name.clone(), window], proven.hashrate_hs))
-            };
-            of_gateway(state, |gateway| gateway.workers.iter().flat_map(of).collect())
-        },
+        workers::hashrate,
+    ),
+    gauge(
+        "silverlode_worker_hashrate_bound_hashes_per_second",
+        "The ends, low and high, of the interval that holds the true rate 95 times of 100.",
+        &["worker", "window", "bound"],
+        workers::hashrate_bounds,
     ),
     gauge(
         "silverlode_worker_suspicion_ratio",
         "Evidence that a worker hashes less than it claims: 0 none, 1 found short.",
         &["worker"],
-        |state| {
-            let of = |worker: &sl_view::Worker| {
-                Some((vec![worker.worker.clone()], worker.work_done.as_ref()?.suspicion))
-            };
-            of_gateway(state, |gateway| gateway.workers.iter().filter_map(of).collect())
-        },
+        workers::suspicion,
     ),
     counter(
         "silverlode_journal_entries_total",

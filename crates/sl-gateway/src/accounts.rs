@@ -208,6 +208,7 @@ impl Accounts {
 
     fn show(&mut self, age: Duration) {
         let now = self.clock.mono();
+        self.ledger.unwritten(self.recorder.take_unwritten());
         self.ledger.measure(now, age);
         self.ledger.look(&self.standards, now);
         let slots = *self.slots.borrow();
@@ -255,7 +256,11 @@ mod tests {
         let recorder = Recorder::new(None, clock, SourceId::new("test"), 0);
         let (_judged_in, judged) = mpsc::channel(1);
         let settings = crate::GatewaySettings::default();
-        let live = watch::Sender::new(Arc::new(crate::live::Live::new(settings, None))).subscribe();
+        let live = watch::Sender::new(Arc::new(crate::live::Live::new(
+            settings,
+            crate::own::Own::default(),
+        )))
+        .subscribe();
         let shortfall =
             sl_guard::proof::ShortfallRules::design(sl_guard::proof::Requirement::default());
         let standards = Standards { live, shortfall: shortfall.expect("in range") };

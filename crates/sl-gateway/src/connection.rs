@@ -2,30 +2,34 @@ use std::{
     collections::VecDeque, future::poll_fn, io, pin::Pin, sync::Arc, task::Poll, time::Duration,
 };
 
-use sl_guard::{Conduct, Network, Offence};
+use sl_guard::{
+    Conduct, Network, Offence,
+    validate::{Message, MessageValidator, Validators, Verdict},
+};
 use sl_stratum::{
-    ErrorCode, Id, Line, LineSplitter, Refusal, Submit, Subscribe,
-    server::{Close, Input, Output, Session, Welcome},
+    Id, Line, LineSplitter, Submit,
+    server::{Close, Input, Output, Session},
 };
 use sl_units::Mono;
 use tokio::{
-    sync::{oneshot, watch},
+    sync::watch,
     time::{Sleep, sleep_until},
 };
 
 use crate::{
     board::Board,
     entrance,
-    ledger::{Arrival, Event, Gone},
+    ledger::{Event, Gone},
     machine::Machine,
     outgoing::Outgoing,
     shard::{Admitted, Report, Shared},
     share::{Reason, Told},
-    slots::{Origin, SlotCall},
+    slots::SlotCall,
     transport::{Arrived, poll_chunk},
     vardiff::LEAST_LOOK,
 };
 
+mod arrival;
 mod deadlines;
 mod manners;
 
@@ -49,6 +53,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, admitted: Admitted) {
         }
     }
     let now = shared.clock.mono();
+    let validators = shared.live.borrow().validators();
     let session = Session::new(shared.session.clone());
     let lines = LineSplitter::new(session.line_limit());
     let mut connection = Connection {
@@ -56,6 +61,8 @@ pub(crate) async fn serve(shared: Arc<Shared>, admitted: Admitted) {
         board: shared.board.clone(),
         banned: shared.banned.clone(),
         conduct: Conduct::new(since),
+        validators,
+        unfit: 0,
         read_after: now,
         valid: 0,
         since,
@@ -95,6 +102,9 @@ struct Connection {
     armed: Mono,
     banned: watch::Receiver<Arc<Vec<Network>>>,
     conduct: Conduct,
+    validators: Validators,
+    /// Messages in a row that a validator refused.
+    unfit: u32,
     /// Nothing is read from it before this instant: it sent too much.
     read_after: Mono,
     /// Valid shares since its last offence.
@@ -248,7 +258,18 @@ impl Connection {
         self.conduct(|conduct, limits, now| conduct.on_bytes(limits, chunk.len(), now)).await;
         let mut rest = chunk;
         while self.ending.is_none() {
+            let now = self.now();
+            let known = self.ready;
             let Some(line) = self.lines.next_line(&mut rest) else { break };
+            if let Line::Complete(bytes) = line {
+                let message = Message::line(bytes);
+                let message = if known { message.after_authorize() } else { message };
+                if let Verdict::Refuse(complaint) = self.validators.check(&message, now) {
+                    self.unfit(&complaint).await;
+                    continue;
+                }
+            }
+            self.unfit = 0;
             let oversized = matches!(line, Line::Oversized { .. });
             let before = self.machine.session.counters();
             let outputs = self.machine.session.step(Input::Line(line));
@@ -283,14 +304,7 @@ impl Connection {
                     outputs.extend(self.machine.session.step(Input::Welcome(welcome)));
                 }
                 Output::Authorize { id, user, password } => {
-                    let verdict = self.shared.admission.check(&user, &password);
-                    match &verdict {
-                        Ok(()) => self.hear_wishes(password.reveal()),
-                        Err(refusal) => {
-                            tracing::debug!(address = %self.arrived.address, %refusal, "a worker is refused");
-                            self.charge(Offence::WrongCredentials).await;
-                        }
-                    }
+                    let verdict = self.authorize(&user, &password).await;
                     let input = Input::Authorized { id, user, verdict };
                     outputs.extend(self.machine.session.step(input));
                 }
@@ -340,71 +354,6 @@ impl Connection {
         };
         self.machine.settle(told.as_ref());
         self.judged(reason).await;
-    }
-
-    /// A password often carries wishes: `d=65536`, as litecoinpool reads it.
-    fn hear_wishes(&mut self, password: &str) {
-        if let Some(difficulty) = crate::admission::wished_difficulty(password) {
-            let now = self.now();
-            self.machine.vardiff.suggest(difficulty, now);
-        }
-    }
-
-    /// Asks for a slot: the machine's own, if it names the session that had it, or is the only one
-    /// that is missed at its address.
-    async fn subscribe(&mut self, subscribe: Subscribe) -> Result<Welcome, Refusal> {
-        let none = |why: &str| Refusal::new(ErrorCode::Other, why);
-        self.machine.user_agent = subscribe.user_agent.map(Into::into);
-        let (answer, given) = oneshot::channel();
-        let origin = Origin {
-            address: self.arrived.address.ip(),
-            user_agent: self.machine.user_agent.clone(),
-        };
-        let call = SlotCall::Take { resume: subscribe.session, origin, answer };
-        self.shared.slots.send(call).await.map_err(|_| none("the gateway is stopping"))?;
-        let taken = given.await.map_err(|_| none("the gateway is stopping"))?;
-        let taken = taken.map_err(|all_taken| none(&all_taken.to_string()))?;
-        let welcome = Welcome {
-            session_id: taken.session.to_string(),
-            extranonce1: taken.extranonce1,
-            extranonce2_len: self.shared.layout.own,
-        };
-        let now = self.now();
-        self.machine.take_slot(taken, now);
-        Ok(welcome)
-    }
-
-    /// The machine is subscribed and authorised: it gets its first job.
-    async fn welcome(&mut self) {
-        self.ready = true;
-        self.last_share = self.now();
-        let user = self.machine.session.users().next().unwrap_or_default().to_owned();
-        // Without a slot no machine gets here.
-        let Some(taken) = &self.machine.taken else { return };
-        let (slot, number) = (taken.extranonce1.to_string(), taken.slot);
-        let session = taken.session.clone();
-        let (known, rate) = oneshot::channel();
-        let arrival = Arrival {
-            machine: self.machine.number,
-            worker: self.machine.worker(&user),
-            address: self.arrived.address,
-            user_agent: self.machine.user_agent.clone(),
-            slot: slot.into(),
-            number,
-            session,
-            difficulty: self.machine.remembered_difficulty(),
-            since: self.since,
-            known,
-        };
-        self.tell(Event::Ready(Box::new(arrival))).await;
-        self.conduct.authorized();
-        self.report(Report::Authorized(self.machine.number)).await;
-        // The accounts wait for nobody, so this does not wait long.
-        if let Ok(Some(rate)) = rate.await {
-            self.machine.vardiff.knows_rate(rate);
-        }
-        self.release_answers();
-        self.give_job(false).await;
     }
 
     /// Gives the newest job; `awaited`: the machine was there when it came.

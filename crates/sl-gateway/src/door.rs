@@ -1,15 +1,17 @@
 use std::{
-    collections::HashMap,
-    future::pending,
+    future::poll_fn,
+    io,
     net::{IpAddr, SocketAddr},
     sync::Arc,
+    task::Poll,
     time::Duration,
 };
 
-use sl_guard::{Guard, Judged, Network, Pass};
+use sl_guard::{Guard, GuardCounters, Judged, Network};
 use sl_ports::Clock;
 use sl_supervise::Ctx;
-use sl_work::{SourceId, Unfit, Work};
+use sl_units::Mono;
+use sl_work::{SourceId, SourceStatus, Unfit, Work};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Notify, mpsc, watch},
@@ -27,10 +29,16 @@ use crate::{
     verifier::Verifier,
 };
 
+mod guests;
+
+pub(crate) use guests::Guests;
+
 /// After a failure to accept (no file descriptor left) the next try waits.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// How often the threads are looked after and the guard's figures are told.
 pub(crate) const LOOK: Duration = Duration::from_secs(1);
+/// A source that has become too narrow for its machines is given so long to widen again.
+const NARROW: Duration = Duration::from_secs(60);
 /// Machines that want their job again, for a new difficulty, get it together after so long.
 const RENEWALS_APART: Duration = Duration::from_millis(1500);
 
@@ -55,11 +63,12 @@ pub(crate) struct Door<'a> {
     pub(crate) shards: Vec<mpsc::Sender<Admitted>>,
     pub(crate) verifiers: Vec<Verifier>,
     pub(crate) guard: Guard,
-    pub(crate) passes: HashMap<u64, Pass>,
+    pub(crate) guests: Guests,
     pub(crate) reports: mpsc::Receiver<Report>,
     pub(crate) banned: watch::Sender<Arc<Vec<Network>>>,
     pub(crate) board: watch::Sender<Arc<Board>>,
     pub(crate) work: watch::Receiver<Work>,
+    pub(crate) width: Width,
     pub(crate) renew: Arc<Notify>,
     pub(crate) events: mpsc::Sender<Event>,
     pub(crate) status: watch::Sender<GatewayStatus>,
@@ -67,14 +76,61 @@ pub(crate) struct Door<'a> {
     pub(crate) hours: Hours,
     /// Connections since the start, which number them.
     pub(crate) connections: u64,
+    pub(crate) counts: DoorCounts,
 }
 
-/// The next machine of a listener; for ever none where there is no listener. Cancel-safe.
-async fn accept_of(listener: Option<&TcpListener>) -> std::io::Result<(TcpStream, SocketAddr)> {
-    match listener {
-        Some(listener) => listener.accept().await,
-        None => pending().await,
+/// What the door has counted.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct DoorCounts {
+    pub(crate) guard: GuardCounters,
+    /// Connections closed because machines have all the sockets that the system gives.
+    pub(crate) no_socket: u64,
+    /// Authorisations refused because too many connections have that worker already.
+    pub(crate) worker_full: u64,
+}
+
+/// Whether the source still has room for what the machines were promised.
+pub(crate) struct Width {
+    /// Free bytes of the lease.
+    pub(crate) leased: usize,
+    pub(crate) source: watch::Receiver<SourceStatus>,
+    /// Since when it has fewer.
+    pub(crate) narrow_since: Option<Mono>,
+}
+
+impl Width {
+    /// The source's width, where it has been too narrow for long while there was no work. Machines
+    /// keep their width as long as they are connected, so only a new start cures that.
+    fn is_over(&mut self, idle: bool, now: Mono) -> Option<usize> {
+        let widest = self.source.borrow().widest;
+        if !idle || widest == 0 || widest >= self.leased {
+            self.narrow_since = None;
+            return None;
+        }
+        let since = *self.narrow_since.get_or_insert(now);
+        (now.since(since) >= NARROW).then_some(widest)
     }
+}
+
+type Accepted = io::Result<(TcpStream, SocketAddr)>;
+
+/// Whoever knocks next, and whether at the port for TLS. The door changes the order each time, so
+/// that a throng at the one port shuts nobody out at the other. Cancel-safe.
+async fn next_machine(
+    plain: &TcpListener,
+    tls: Option<&TcpListener>,
+    tls_first: bool,
+) -> (Accepted, bool) {
+    poll_fn(|cx| {
+        for is_tls in [tls_first, !tls_first] {
+            let listener = if is_tls { tls } else { Some(plain) };
+            if let Some(Poll::Ready(accepted)) = listener.map(|it| it.poll_accept(cx)) {
+                return Poll::Ready((accepted, is_tls));
+            }
+        }
+        Poll::Pending
+    })
+    .await
 }
 
 /// What the door does at its time, and why it cannot.
@@ -115,6 +171,7 @@ impl Door<'_> {
 
     async fn serve(&mut self, parts: &mut JoinSet<()>) -> Result<(), GatewayError> {
         loop {
+            let tls_first = self.connections % 2 == 1;
             let accepting = Instant::now() >= self.hours.accept_after;
             let renew_jobs = self.live.borrow().settings.renew_jobs;
             let renew_at = self.hours.renew_at.unwrap_or(self.hours.issued_at + renew_jobs);
@@ -137,15 +194,14 @@ impl Door<'_> {
                 Some(_) = parts.join_next() => return Err(GatewayError::Died("a task that counts, keeps slots or owns connections")),
                 Some(report) = self.reports.recv() => self.hear(report),
                 Some(listener) = self.listeners.recv() => self.move_to(listener),
+                _ = self.hours.look.tick() => self.look().await?,
                 Ok(()) = self.live.changed() => {
                     let guard = self.live.borrow_and_update().guard.clone();
                     self.guard.set_limits(guard);
                 }
-                accepted = self.listener.accept(), if accepting => self.accept(accepted, false).await,
-                accepted = accept_of(self.tls.as_ref()), if accepting => self.accept(accepted, true).await,
-                Some(arrived) = self.side.recv() => self.admit(arrived).await,
+                Some(arrived) = self.side.recv() => self.admit(arrived, false).await,
+                (accepted, tls) = next_machine(&self.listener, self.tls.as_ref(), tls_first), if accepting => self.accept(accepted, tls).await,
                 () = sleep_until(self.hours.accept_after), if !accepting => {}
-                _ = self.hours.look.tick() => self.look().await?,
             }
         }
     }
@@ -203,24 +259,29 @@ impl Door<'_> {
         }
     }
 
-    async fn accept(&mut self, accepted: std::io::Result<(TcpStream, SocketAddr)>, tls: bool) {
+    async fn accept(&mut self, accepted: Accepted, tls: bool) {
         let (stream, address) = match accepted {
             Ok(accepted) => accepted,
             Err(wrong) => return self.cannot_accept(&wrong).await,
         };
+        if let Err(machines) = self.guests.room_for_socket() {
+            self.counts.no_socket += 1;
+            return self
+                .is_troubled(&format!("machines have {machines} sockets, all that are left"));
+        }
         if self.hours.trouble.take().is_some() {
             self.say_how_it_stands();
         }
         if let Err(wrong) = stream.set_nodelay(true) {
             tracing::debug!(%wrong, "the socket keeps Nagle's algorithm");
         }
-        self.admit(Arrived { wire: Box::new(stream), tls, address }).await;
+        self.admit(Arrived { wire: Box::new(stream), tls, address }, true).await;
     }
 
-    async fn admit(&mut self, arrived: Arrived) {
+    async fn admit(&mut self, arrived: Arrived, socket: bool) {
         self.connections += 1;
         let number = self.connections;
-        if !self.lets_in(number, arrived.address.ip()) {
+        if !self.lets_in(number, arrived.address.ip(), socket) {
             return;
         }
         let since = self.clock.mono();
@@ -231,10 +292,10 @@ impl Door<'_> {
         }
     }
 
-    fn lets_in(&mut self, number: u64, address: IpAddr) -> bool {
+    fn lets_in(&mut self, number: u64, address: IpAddr, socket: bool) -> bool {
         match self.guard.connect(address, self.clock.mono()) {
             Ok(pass) => {
-                self.passes.insert(number, pass);
+                self.guests.enter(number, pass, socket);
                 true
             }
             Err(refused) => {
@@ -248,13 +309,20 @@ impl Door<'_> {
         let now = self.clock.mono();
         match report {
             Report::From { number, address, answer } => {
-                if let Some(pass) = self.passes.remove(&number) {
+                let stays = self.guests.leave(number).is_some_and(|(pass, socket)| {
                     self.guard.leave(pass, now);
-                }
-                let _ = answer.send(self.lets_in(number, address));
+                    self.lets_in(number, address, socket)
+                });
+                let _ = answer.send(stays);
+            }
+            Report::Worker { number, worker, answer } => {
+                let most = self.live.borrow().settings.connections_per_worker;
+                let fits = self.guests.name(number, worker, most);
+                self.counts.worker_full += u64::from(!fits);
+                let _ = answer.send(if fits { Ok(()) } else { Err(most.unwrap_or_default()) });
             }
             Report::Authorized(number) => {
-                if let Some(pass) = self.passes.get_mut(&number) {
+                if let Some(pass) = self.guests.pass_mut(number) {
                     self.guard.authorized(pass);
                 }
             }
@@ -266,7 +334,7 @@ impl Door<'_> {
                 }
             }
             Report::Left(number) => {
-                if let Some(pass) = self.passes.remove(&number) {
+                if let Some((pass, _)) = self.guests.leave(number) {
                     self.guard.leave(pass, now);
                 }
             }
@@ -287,19 +355,25 @@ impl Door<'_> {
         }
     }
 
-    async fn cannot_accept(&mut self, wrong: &std::io::Error) {
+    async fn cannot_accept(&mut self, wrong: &io::Error) {
         // A machine that was gone before it was accepted is no trouble of ours.
-        if wrong.kind() == std::io::ErrorKind::ConnectionAborted {
+        if wrong.kind() == io::ErrorKind::ConnectionAborted {
             return;
         }
         let _ = self.events.send(Event::AcceptFailed).await;
         self.hours.accept_after = Instant::now() + ACCEPT_PAUSE;
+        self.is_troubled(&wrong.to_string());
+    }
+
+    fn is_troubled(&mut self, wrong: &str) {
+        let trouble = format!(
+            "no further machine can connect: {wrong}; if files are too many, raise the limit \
+             (ulimit -n, or LimitNOFILE in a systemd unit): silverlode doctor says to what"
+        );
         if self.hours.trouble.is_none() {
-            tracing::warn!(%wrong, "no machine can connect; if files are too many, raise ulimit -n");
+            tracing::warn!("{trouble}");
         }
-        self.hours.trouble = Some(format!(
-            "no further machine can connect: {wrong}; if files are too many, raise ulimit -n"
-        ));
+        self.hours.trouble = Some(trouble);
         self.say_how_it_stands();
     }
 
@@ -307,8 +381,17 @@ impl Door<'_> {
         if self.verifiers.iter().any(Verifier::has_died) {
             return Err(GatewayError::VerifierDied);
         }
-        let _ = self.events.send(Event::Guard(Box::new(self.guard.counters()))).await;
-        Ok(())
+        self.counts.guard = self.guard.counters();
+        let _ = self.events.send(Event::Door(Box::new(self.counts.clone()))).await;
+        let idle = matches!(*self.work.borrow(), Work::Idle { .. });
+        match self.width.is_over(idle, self.clock.mono()) {
+            Some(widest) => Err(GatewayError::Narrower {
+                source_id: self.source.to_string(),
+                leased: self.width.leased,
+                widest,
+            }),
+            None => Ok(()),
+        }
     }
 
     fn say_how_it_stands(&self) {

@@ -60,6 +60,19 @@ pub enum GatewayError {
         /// Its reason.
         why: Unfit,
     },
+    /// The source has fewer bytes than the machines were promised, for good.
+    #[error(
+        "source {source_id} leaves {widest} bytes of extranonce now, machines were promised \
+         {leased}; the gateway starts again with fewer, and machines connect again"
+    )]
+    Narrower {
+        /// The source.
+        source_id: String,
+        /// Free bytes that were leased.
+        leased: usize,
+        /// Free bytes that there are.
+        widest: usize,
+    },
     /// The journal cannot be read, so that machines would lose their slots.
     #[error("what machines were given before cannot be read: {0}")]
     Recall(#[from] sl_ledger::LedgerError),

@@ -14,8 +14,9 @@ use sl_work::{Outcome, Proven, WorkerName};
 use tokio::sync::{oneshot, watch};
 
 use crate::{
-    ChainShares, Forwarded, GatewayStatus, JobSent, MachineStatus, Protection, ShareCounts,
+    ChainShares, Forwarded, JobSent, Protection, ShareCounts,
     board::Issued,
+    door::DoorCounts,
     forward::{Sent, Up},
     live::Live,
     share::{Filed, Reason, Turned},
@@ -23,22 +24,19 @@ use crate::{
 
 mod diligence;
 mod rates;
+mod shown;
 mod worker;
 
 pub(crate) use diligence::of_model;
 use rates::WorkRate;
 use worker::Worker;
 
-/// Machines and workers shown.
-const SHOWN: usize = 1000;
 /// Workers with an account of their own; the shares of more are counted together.
 const MOST_WORKERS: usize = 20_000;
-/// How often workers are tested, beside each share.
-const TICK: Duration = Duration::from_secs(30);
+/// Each worker is tested once in so many seconds, beside each share: some of them each second.
+const TICK: usize = 30;
 /// Workers whose figures are made anew at a time: all of a farm of 1000 in 20 s.
 const LOOKED_AT: usize = 50;
-/// Jobs whose way is shown.
-const MOST_SENT: usize = 64;
 
 /// What a connection tells of its machine. Everything is counted by one task.
 #[derive(Debug)]
@@ -65,8 +63,10 @@ pub(crate) enum Event {
     TlsFailed,
     /// A machine's messages have to wait.
     Throttled,
-    /// What the door's guard has counted.
-    Guard(Box<GuardCounters>),
+    /// What the door has counted.
+    Door(Box<DoorCounts>),
+    /// A validator refused a message.
+    Unfit,
     /// A connection has ended.
     Gone { machine: u64, why: Option<Gone> },
 }
@@ -125,9 +125,9 @@ pub(crate) struct Ledger {
     /// Whether the source has work: without, nobody can prove any.
     works: bool,
     shortfalls: u64,
-    /// The worker whose figures are made anew next.
+    /// The worker whose figures were made anew last, and the one that was tested last.
     looked: Option<WorkerName>,
-    ticked: Mono,
+    tested: Option<WorkerName>,
     forwarded: Forwarded,
     chains: BTreeMap<Ticker, ChainShares>,
     stale_by_coin: BTreeMap<Ticker, u64>,
@@ -136,8 +136,8 @@ pub(crate) struct Ledger {
     protection: Protection,
     /// What connections' conduct made the guard do.
     conduct: GuardCounters,
-    /// What the door's guard has counted.
-    door: GuardCounters,
+    /// What the door has counted.
+    door: DoorCounts,
     /// When the first machine came.
     began: Option<Mono>,
     jobs: u64,
@@ -196,7 +196,8 @@ impl Ledger {
             Event::Proxy(Ok(())) => self.conduct.proxy_headers += 1,
             Event::Proxy(Err(wrong)) => self.conduct.proxy_refused(wrong.why()),
             Event::TlsFailed => self.protection.tls_failed += 1,
-            Event::Guard(door) => self.door = *door,
+            Event::Door(door) => self.door = *door,
+            Event::Unfit => self.conduct.messages_refused += 1,
             Event::Gone { machine, why } => self.gone(standards, machine, why, now),
             Event::Source { event, .. } => {
                 self.works = event == "working";
@@ -220,7 +221,7 @@ impl Ledger {
         let worker = self.account(&arrival.worker);
         let rate = worker.known_rate(now).or_else(|| user_agent.and_then(of_model));
         let _ = known.send(rate);
-        worker.machines += 1;
+        worker.came(now);
         worker.diligence.works(rules, works, now);
         worker.diligence.claims(rules, claimed.unwrap_or_default(), HashRate::default(), now);
         let machine = Machine::new(arrival, claimed.unwrap_or_default());
@@ -253,26 +254,18 @@ impl Ledger {
     /// Time passed: workers' figures are made anew, some at a time, and each is tested.
     pub(crate) fn look(&mut self, standards: &Standards, now: Mono) {
         let rules = &standards.shortfall;
-        if now.since(self.ticked) >= TICK {
-            self.ticked = now;
-            for (name, worker) in &mut self.workers {
-                if let Some(found) = worker.diligence.tick(rules, now) {
-                    self.shortfalls += 1;
-                    tracing::warn!(worker = %name, %found, "a worker hashes less than it claims");
-                }
+        let some = self.workers.len().div_ceil(TICK);
+        let from = self.tested.take();
+        self.tested = each_after(&mut self.workers, from.as_ref(), some, |name, worker| {
+            if let Some(found) = worker.diligence.tick(rules, now) {
+                self.shortfalls += 1;
+                tracing::warn!(worker = %name, %found, "a worker hashes less than it claims");
             }
-        }
+        });
         let from = self.looked.take();
-        let next = self.workers.range_mut::<WorkerName, _>((
-            from.as_ref().map_or(Bound::Unbounded, Bound::Excluded),
-            Bound::Unbounded,
-        ));
-        let mut last = None;
-        for (name, worker) in next.take(LOOKED_AT) {
+        self.looked = each_after(&mut self.workers, from.as_ref(), LOOKED_AT, |_, worker| {
             worker.look(rules, now);
-            last = Some(name);
-        }
-        self.looked = last.cloned();
+        });
     }
 
     /// A share that was to go up: what became of it at once.
@@ -316,62 +309,17 @@ impl Ledger {
         differs
     }
 
-    /// Writes all counters into the status.
-    pub(crate) fn show(&mut self, status: &mut GatewayStatus, now: Mono) {
-        status.connections = self.connections;
-        status.connected = self.connected;
-        status.machines =
-            self.machines.values_mut().take(SHOWN).map(|machine| machine.show(now)).collect();
-        let workers = self.workers.iter().take(SHOWN);
-        status.workers = workers.map(|(name, worker)| worker.show(name)).collect();
-        status.shortfalls = self.shortfalls;
-        status.workers_known = self.workers.len() as u64;
-        status.shares = self.shares;
-        status.shares_per_s = self.shares_per_s(now);
-        status.hashrate = self.work.rate(now, self.began.unwrap_or(now));
-        status.forwarded = self.forwarded;
-        status.chains = self.chains.clone();
-        status.stale_by_coin = self.stale_by_coin.clone();
-        status.best = self.best;
-        status.first_accepted = self.first_accepted;
-        status.protection = self.protection;
-        status.protection.over_limit = self.door.refused(sl_guard::RefuseWhy::Full);
-        status.guard = self.door.clone();
-        status.guard += &self.conduct;
-        status.jobs = self.jobs;
-        status.job_latency = self.latency.snapshot();
-        status.sent = self.sent.clone();
-    }
-
-    /// Closes the books on jobs that came at least `age` ago: what is not written by then is slow.
-    pub(crate) fn measure(&mut self, now: Mono, age: Duration) {
-        while let Some(issued) = self.arriving.pop_front_if(|job| now.since(job.published) >= age) {
-            let reach = issued.reach.so_far();
-            if let Some((_, _, last)) = reach {
-                self.latency.record(last.since(issued.job.born));
-            }
-            self.sent.push_back(JobSent {
-                job: issued.job.id.clone(),
-                epoch: issued.job.epoch,
-                tips: issued.job.goals.iter().map(|goal| (goal.chain, goal.tip)).collect(),
-                born: issued.job.born,
-                published: issued.published,
-                first_write: reach.map(|(_, first, _)| first),
-                last_write: reach.map(|(_, _, last)| last),
-                machines: reach.map_or(0, |(machines, _, _)| machines),
-            });
-            while self.sent.len() > MOST_SENT {
-                self.sent.pop_front();
-            }
-        }
-    }
-
     /// What is known of a machine that is here.
     pub(crate) fn machine(&self, machine: u64) -> Option<&Arrival> {
         self.machines.get(&machine).map(|machine| &machine.arrival)
     }
 
-    /// An earlier run of the program proved this rate of a worker.
+    /// Entries on refused shares that the journal had no room for.
+    pub(crate) const fn unwritten(&mut self, refusals: u64) {
+        self.protection.refusals_unwritten += refusals;
+    }
+
+    /// An earlier run of the program proved this rate of each machine of a worker.
     pub(crate) fn remember(&mut self, worker: &WorkerName, rate: HashRate) {
         self.account(worker).remember(rate);
     }
@@ -467,19 +415,6 @@ impl Ledger {
         let name = if full { "(more workers)".into() } else { worker.clone() };
         self.workers.entry(name).or_default()
     }
-
-    fn shares_per_s(&mut self, now: Mono) -> f64 {
-        self.recent.push_back((now, self.proven));
-        while self.recent.len() > 11 {
-            self.recent.pop_front();
-        }
-        match self.recent.front() {
-            Some((then, before)) if now > *then => {
-                (self.proven - before) as f64 / now.since(*then).as_secs_f64()
-            }
-            _ => 0.0,
-        }
-    }
 }
 
 impl Machine {
@@ -496,22 +431,22 @@ impl Machine {
             last_share: None,
         }
     }
+}
 
-    fn show(&mut self, now: Mono) -> MachineStatus {
-        MachineStatus {
-            worker: self.worker.clone(),
-            address: self.arrival.address,
-            user_agent: self.arrival.user_agent.clone(),
-            slot: self.arrival.slot.clone(),
-            difficulty: self.difficulty,
-            accepted: self.accepted,
-            rejected: self.rejected,
-            stale: self.stale,
-            hashrate: self.work.rate(now, self.arrival.since),
-            since: self.arrival.since,
-            last_share: self.last_share,
-        }
+/// Does something with each of the next workers after this one; the last of them, `None` at the end.
+fn each_after(
+    workers: &mut BTreeMap<WorkerName, Worker>,
+    after: Option<&WorkerName>,
+    count: usize,
+    mut each: impl FnMut(&WorkerName, &mut Worker),
+) -> Option<WorkerName> {
+    let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+    let mut last = None;
+    for (name, worker) in workers.range_mut::<WorkerName, _>((from, Bound::Unbounded)).take(count) {
+        each(name, worker);
+        last = Some(name);
     }
+    last.cloned()
 }
 
 /// The difficulty that a share's hash reaches.

@@ -49,6 +49,7 @@ mod ledger;
 mod live;
 mod machine;
 mod outgoing;
+mod own;
 mod recall;
 mod recorder;
 mod service;
@@ -65,7 +66,7 @@ mod verifier;
 pub use difficulty::{Adjustment, Banded, DifficultyManager, Fixed, Poisson, ShareWindow};
 pub use error::GatewayError;
 pub use service::{Gateway, LiveGateway};
-pub use settings::{Balancer, Claim, GatewaySettings, VardiffRule};
+pub use settings::{Balancer, Claim, GatewaySettings, ValidatorName, VardiffRule};
 pub use slots::slots_for;
 pub use status::{
     ChainShares, Forwarded, GatewayStatus, JobSent, MachineStatus, Protection, ShareCounts,

@@ -3,11 +3,13 @@ use std::{sync::Arc, time::Duration};
 use sl_guard::{
     AdmissionLimits, BanRules, ConductLimits, GuardLimits, Network, Rate,
     proxy_protocol::{Missing, Trust},
+    validate::Validators,
 };
 
 use crate::{
     GatewaySettings,
-    difficulty::{Banded, DifficultyManager, Fixed, Poisson},
+    difficulty::{Banded, Fixed, Poisson},
+    own::Own,
     settings::VardiffRule,
     vardiff::Rules,
 };
@@ -20,13 +22,14 @@ pub(crate) struct Live {
     pub(crate) conduct: ConductLimits,
     pub(crate) guard: GuardLimits,
     pub(crate) trust: Trust,
+    own: Own,
 }
 
 impl Live {
-    /// `own` is the difficulty manager that a program brought along, in place of the settings' own.
-    pub(crate) fn new(settings: GatewaySettings, own: Option<Arc<dyn DifficultyManager>>) -> Self {
+    /// `own` is what a program brought along.
+    pub(crate) fn new(settings: GatewaySettings, own: Own) -> Self {
         let shares_per_minute = settings.shares_per_minute;
-        let manager = own.unwrap_or_else(|| match settings.vardiff {
+        let manager = own.manager.clone().unwrap_or_else(|| match settings.vardiff {
             VardiffRule::Poisson => Arc::new(Poisson { shares_per_minute }),
             VardiffRule::Banded => Arc::new(Banded::like_nomp(shares_per_minute)),
             VardiffRule::Fixed => Arc::new(Fixed { shares_per_minute }),
@@ -40,7 +43,12 @@ impl Live {
         let balancers = settings.proxy_from.clone();
         let trust = Trust { balancers, missing: Missing::Refuse };
         let (conduct, guard) = (conduct(&settings), guard(&settings));
-        Self { settings, rules, conduct, guard, trust }
+        Self { settings, rules, conduct, guard, trust, own }
+    }
+
+    /// What looks at the messages of a machine that connects now.
+    pub(crate) fn validators(&self) -> Validators {
+        self.own.validators(&self.settings.validators)
     }
 }
 

@@ -5,8 +5,8 @@ use std::{collections::HashMap, time::Duration};
 
 use sl_ledger::{Journal, Recalled, RecalledShare, SlotEntry, decode_job};
 use sl_ports::Clock;
-use sl_units::{Mono, Wall};
-use sl_work::JobId;
+use sl_units::{HashRate, Mono, Wall};
+use sl_work::{JobId, WorkerName};
 
 use crate::{
     GatewayError,
@@ -76,7 +76,9 @@ impl Recall {
         let mut sent = by_slot(recalled.shares, slots.layout().slot);
         let now = self.clock.mono();
         let moment = Moment { now, jobs: board.known(), resume_within: self.resume_within };
+        let mut machines: HashMap<WorkerName, u32> = HashMap::new();
         for entry in recalled.slots {
+            *machines.entry(entry.worker.clone()).or_default() += 1;
             let shares = sent.remove(&entry.slot).unwrap_or_default();
             let memory = Standing::recalled(entry.difficulty, shares);
             if let Some(origin) = origin(&entry) {
@@ -84,7 +86,10 @@ impl Recall {
             }
         }
         for worker in recalled.workers {
-            ledger.remember(&worker.worker, worker.rate);
+            // Of each machine, where a whole farm uses one name.
+            let machines = machines.get(&worker.worker).copied().unwrap_or(1);
+            let rate = HashRate::from_hs(worker.rate.hs() / f64::from(machines));
+            ledger.remember(&worker.worker, rate);
         }
         let first_sequence = Some(recalled.last_job.saturating_add(RENEWALS));
         Numbers { first_sequence, last_ticket: recalled.last_ticket }

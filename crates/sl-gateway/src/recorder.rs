@@ -43,6 +43,8 @@ pub(crate) struct Recorder {
     due: Vec<Due>,
     /// Groups on their way to the disk.
     waiting: VecDeque<(Receipt, Vec<Due>)>,
+    /// Refused shares for which there was no room, since that was asked last.
+    unwritten: u64,
 }
 
 impl Recorder {
@@ -62,6 +64,7 @@ impl Recorder {
             group: Vec::new(),
             due: Vec::new(),
             waiting: VecDeque::new(),
+            unwritten: 0,
         }
     }
 
@@ -162,10 +165,18 @@ impl Recorder {
         });
     }
 
+    /// A flood of them takes no room from those that are proven.
     fn rejected(&mut self, share: ShareEntry) {
-        if self.journal.is_some() {
+        if !self.has_room() {
+            self.unwritten += 1;
+        } else if self.journal.is_some() {
             self.group.push(Entry::Share(share));
         }
+    }
+
+    /// Refused shares for which there was no room, since this was asked last.
+    pub(crate) fn take_unwritten(&mut self) -> u64 {
+        std::mem::take(&mut self.unwritten)
     }
 
     /// A job that machines get; renewals of it are not written.

@@ -1,54 +1,43 @@
-use std::{collections::HashMap, sync::Arc, thread::JoinHandle, time::Duration};
+use std::{sync::Arc, thread::JoinHandle, time::Duration};
 
 use fastrand::Rng;
 use sl_config::Plain;
-use sl_guard::{
-    Guard,
-    proof::{Requirement, ShortfallRules},
-};
+use sl_guard::validate::MessageValidator;
 use sl_ledger::Journal;
-use sl_ports::{Clock, tls::server::Acceptor};
+use sl_ports::Clock;
 use sl_pow::Registry;
-use sl_stratum::server;
 use sl_supervise::{Ctx, ServiceError};
 use sl_work::{Ask, Lease, Unfit, WorkSource};
 use tokio::{
     net::TcpListener,
-    sync::{Mutex, Notify, OwnedMutexGuard, mpsc, watch},
-    task::JoinSet,
-    time::timeout,
+    sync::{Mutex, mpsc, watch},
 };
 
 use crate::{
-    GatewayError, GatewaySettings, GatewayStatus, SideDoor, SlotCounts,
-    accounts::{Accounts, consumer},
+    GatewayError, GatewaySettings, GatewayStatus, SideDoor,
+    accounts::consumer,
     admission::Admission,
     board::Board,
     difficulty::DifficultyManager,
-    door::{Door, Hours},
-    forward::Forward,
-    ledger::{Ledger, Standards},
+    ledger::Ledger,
     live::Live,
-    recall::{Numbers, Recall},
-    recorder::Recorder,
-    shard::{Shard, Shared},
+    own::Own,
+    recall::Numbers,
     share::Judged,
-    slots::{Layout, Moment, SlotCall, Slots, keep},
+    slots::{Layout, Slots},
     standing::Standing,
     transport::Arrived,
     verifier::{Verifier, Workshop},
 };
 
-/// What connections have told and the accounts have not yet counted; beyond, connections wait.
-const EVENTS: usize = 4096;
+mod run;
+
+use run::Run;
+
 /// Passes of engines that the accounts have not yet counted; beyond, the engines wait.
 const PASSES: usize = 64;
-/// Calls for slots, and reports to the door, that wait.
-const CALLS: usize = 256;
 /// Machines that wait to be admitted, or for their shard.
 const ARRIVALS: usize = 64;
-/// How long the parts of the gateway may take to end, more than each of them asks for.
-const PARTS_END: Duration = Duration::from_millis(1500);
 
 /// The Stratum server for machines, over one source of work. [`Gateway::run`] is the service.
 #[derive(Clone)]
@@ -89,7 +78,7 @@ struct Threshold {
 pub struct LiveGateway {
     live: watch::Sender<Arc<Live>>,
     listeners: mpsc::Sender<std::net::TcpListener>,
-    own_manager: Option<Arc<dyn DifficultyManager>>,
+    own: Own,
 }
 
 impl LiveGateway {
@@ -108,8 +97,7 @@ impl LiveGateway {
                 .map_err(|wrong| GatewayError::Move { address, wrong })?;
             self.listeners.try_send(listener).map_err(|_| GatewayError::Busy)?;
         }
-        let own = self.own_manager.clone();
-        self.live.send_replace(Arc::new(Live::new(settings, own)));
+        self.live.send_replace(Arc::new(Live::new(settings, self.own.clone())));
         Ok(())
     }
 }
@@ -138,7 +126,7 @@ impl Gateway {
         let (status, _) = watch::channel(GatewayStatus::default());
         let (side, side_out) = mpsc::channel(ARRIVALS);
         let (listeners, listeners_out) = mpsc::channel(1);
-        let live = watch::Sender::new(Arc::new(Live::new(settings, None)));
+        let live = watch::Sender::new(Arc::new(Live::new(settings, Own::default())));
         let threshold = Threshold {
             side: side_out,
             listeners: listeners_out,
@@ -151,7 +139,7 @@ impl Gateway {
             threshold: Arc::new(Mutex::new(threshold)),
         };
         Self {
-            live: LiveGateway { live, listeners, own_manager: None },
+            live: LiveGateway { live, listeners, own: Own::default() },
             admission: Admission::default(),
             source,
             registry,
@@ -175,9 +163,26 @@ impl Gateway {
     /// A difficulty manager in place of the one that the settings name.
     #[must_use]
     pub fn with_difficulty_manager(mut self, manager: Arc<dyn DifficultyManager>) -> Self {
-        let settings = self.live.live.borrow().settings.clone();
-        self.live.live.send_replace(Arc::new(Live::new(settings, Some(manager.clone()))));
-        self.live.own_manager = Some(manager);
+        self.live.own.manager = Some(manager);
+        self.bring()
+    }
+
+    /// A validator behind those that the settings name: it sees each message before it is read, and
+    /// each worker's name before it is authorised. It is made anew for each connection.
+    #[must_use]
+    pub fn with_validator(
+        mut self,
+        make: impl Fn() -> Box<dyn MessageValidator> + Send + Sync + 'static,
+    ) -> Self {
+        self.live.own.validators.push(Arc::new(make));
+        self.bring()
+    }
+
+    /// What the program brings along counts from now on.
+    fn bring(self) -> Self {
+        let LiveGateway { live, own, .. } = &self.live;
+        let settings = live.borrow().settings.clone();
+        live.send_replace(Arc::new(Live::new(settings, own.clone())));
         self
     }
 
@@ -309,179 +314,4 @@ impl Gateway {
             }
         }
     }
-}
-
-/// One run of the service, from its lease on.
-struct Run<'a> {
-    gateway: &'a Gateway,
-    ctx: &'a Ctx,
-    judged: mpsc::Receiver<Vec<Judged>>,
-}
-
-impl Run<'_> {
-    async fn serve(
-        self,
-        (listener, tls): (TcpListener, Option<TcpListener>),
-        lease: Lease,
-        verifiers: Vec<Verifier>,
-    ) -> Result<(), ServiceError> {
-        let Self { gateway, ctx, judged } = self;
-        let mut rng = gateway.rng.clone();
-        let layout = layout(&lease);
-        let mut home = gateway.home.threshold.clone().lock_owned().await;
-        let mut ledger = gateway.home.ledger.clone().lock_owned().await;
-        let mut slots = gateway.home.slots.clone().lock_owned().await;
-        if slots.layout() != layout {
-            *slots = Slots::new(layout);
-        }
-        let numbers = match home.recalled {
-            Some(numbers) => numbers,
-            None => {
-                let recall =
-                    Recall { clock: gateway.clock, resume_within: gateway.resume_within() };
-                let board = &mut home.board;
-                recall.all(gateway.journal.as_ref(), board, &mut slots, &mut ledger).await?
-            }
-        };
-        home.recalled = Some(numbers);
-        // Without a journal, ids of an earlier run are unlikely to be taken for those of this one.
-        let first_sequence =
-            numbers.first_sequence.unwrap_or_else(|| u64::from(rng.u32(1..0x1000_0000)));
-        let (board_in, board) = watch::channel(Arc::new(home.board.idle()));
-        let mut parts = JoinSet::new();
-        let (events, events_out) = mpsc::channel(EVENTS);
-        let (slot_counts_in, slot_counts) = watch::channel(SlotCounts::default());
-        let shortfall = shortfall_rules(gateway.live.live.borrow().settings.shares_per_minute)?;
-        let journal = gateway.journal.clone();
-        let source = gateway.source.id();
-        let accounts = Accounts {
-            judged,
-            events: events_out,
-            verdicts: lease.verdicts,
-            forward: Forward::new(lease.submitter),
-            recorder: Recorder::new(journal, gateway.clock, source, numbers.last_ticket),
-            ledger,
-            standards: Standards { live: gateway.live.live.subscribe(), shortfall },
-            slots: slot_counts,
-            status: gateway.status.clone(),
-            clock: gateway.clock,
-        };
-        parts.spawn(accounts.run());
-        let slots = keep_slots(gateway, slots, board.clone(), rng, slot_counts_in, &mut parts);
-
-        let live = gateway.live.live.subscribe();
-        let (reports, reports_out) = mpsc::channel(CALLS);
-        let (banned_in, banned) = watch::channel(Arc::default());
-        let renew = Arc::new(Notify::new());
-        let session: Arc<server::Settings> = server::Settings::default().into();
-        let acceptor = acceptor(&live.borrow().settings)?;
-        let mut shards = Vec::new();
-        for verifier in &verifiers {
-            let shared = Shared {
-                live: live.clone(),
-                session: session.clone(),
-                admission: gateway.admission.clone(),
-                acceptor: acceptor.clone(),
-                layout,
-                clock: gateway.clock,
-                board: board.clone(),
-                verifier: verifier.clone(),
-                slots: slots.clone(),
-                events: events.clone(),
-                reports: reports.clone(),
-                banned: banned.clone(),
-                renew: renew.clone(),
-            };
-            let (admitted, arrivals) = mpsc::channel(ARRIVALS);
-            parts.spawn(Shard { shared: Arc::new(shared), arrivals }.run());
-            shards.push(admitted);
-        }
-        // From here on only connections hold what ends the parts when they are gone.
-        drop((slots, reports, banned));
-        let guard = Guard::new(live.borrow().guard.clone());
-        let home = &mut *home;
-        let door = Door {
-            ctx,
-            clock: gateway.clock,
-            source: gateway.source.id(),
-            live,
-            listener,
-            tls,
-            listeners: &mut home.listeners,
-            side: &mut home.side,
-            shards,
-            verifiers,
-            guard,
-            passes: HashMap::new(),
-            reports: reports_out,
-            banned: banned_in,
-            board: board_in,
-            work: lease.work,
-            renew,
-            events,
-            status: gateway.status.clone(),
-            first_sequence,
-            hours: Hours::begin(),
-            connections: 0,
-        };
-        let (outcome, last_board) = door.keep(&mut parts).await;
-        home.board = last_board;
-        // The door took everything with it that the parts listen to: they end when they have
-        // counted what is left.
-        let ended = timeout(PARTS_END, async { while parts.join_next().await.is_some() {} }).await;
-        if ended.is_err() {
-            tracing::warn!("verdicts of the last shares were not waited for");
-        }
-        outcome.map_err(Into::into)
-    }
-}
-
-/// The test of claims, for the pace that machines are asked for.
-fn shortfall_rules(shares_per_minute: f64) -> Result<ShortfallRules, GatewayError> {
-    let requirement = Requirement { shares_per_minute, ..Requirement::default() };
-    Ok(ShortfallRules::design(requirement)?)
-}
-
-/// What machines that speak TLS are answered by.
-fn acceptor(settings: &GatewaySettings) -> Result<Option<Acceptor>, GatewayError> {
-    match (settings.tls_listen, &settings.tls_certificate, &settings.tls_key) {
-        (Some(_), Some(chain), Some(key)) => Ok(Some(Acceptor::from_files(chain, key)?)),
-        _ => Ok(None),
-    }
-}
-
-/// How the lease's bytes are divided; machines that get few are warned of.
-fn layout(lease: &Lease) -> Layout {
-    let layout = Layout::of(lease.free);
-    if layout.own < Layout::COMFORTABLE {
-        tracing::warn!(
-            bytes = layout.own,
-            "machines get fewer than {} bytes of extranonce2: rented hash rate and old firmware \
-             may refuse that; a source with a wider extranonce has more",
-            Layout::COMFORTABLE
-        );
-    }
-    layout
-}
-
-/// Starts the task that owns the slots.
-fn keep_slots(
-    gateway: &Gateway,
-    mut slots: OwnedMutexGuard<Slots<Standing>>,
-    board: watch::Receiver<Arc<Board>>,
-    rng: Rng,
-    counts: watch::Sender<SlotCounts>,
-    parts: &mut JoinSet<()>,
-) -> mpsc::Sender<SlotCall<Standing>> {
-    let (clock, live) = (gateway.clock, gateway.live.live.subscribe());
-    let moment = move || Moment {
-        now: clock.mono(),
-        jobs: board.borrow().known(),
-        resume_within: live.borrow().settings.resume_within,
-    };
-    slots.all_left(moment());
-    counts.send_replace(slots.counts());
-    let (calls, calls_out) = mpsc::channel(CALLS);
-    parts.spawn(keep(slots, calls_out, moment, rng, counts));
-    calls
 }

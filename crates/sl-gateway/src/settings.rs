@@ -18,6 +18,16 @@ sl_config::setting_enum! {
     }
 }
 
+sl_config::setting_enum! {
+    /// What messages are looked at by before they are read.
+    pub enum ValidatorName {
+        /// How deep and wide JSON may be.
+        JsonShape = "json_shape",
+        /// Letters, digits and a few signs in workers' names, in at most four parts.
+        WorkerNames = "worker_names",
+    }
+}
+
 sl_config::setting_from_str! {
     /// A network or an address.
     pub struct Balancer => Network, "an address or a network, such as 10.0.0.1 or 10.0.0.0/24";
@@ -77,6 +87,9 @@ sl_config::settings! {
         live connections_per_address: Option<u32>,
         /// Most connections at once from one subnet (/24, or /56 of IPv6); none sets no limit.
         live connections_per_subnet: Option<u32>,
+        /// Most connections at once that are authorised for one worker; none sets no limit, since whole farms
+        /// use one name.
+        live connections_per_worker: Option<u32>,
         /// New connections a second from one address other than loopback; fifty times as many at once.
         live connects_per_second: u32 = 100 in 1..=100000,
         /// Time that a machine has to subscribe and authorise.
@@ -87,6 +100,9 @@ sl_config::settings! {
         live messages_per_second: u32 = 200 in 1..=100000,
         /// Bytes a second taken from each machine; more have to wait.
         live bytes_per_second: u32 = 65536 in 256..=100000000,
+        /// What looks at each message before it is read: json_shape, worker_names. Counts for machines that
+        /// connect from then on.
+        live validators: Vec<ValidatorName> = "json_shape",
         /// Shares a second checked for each machine; more have to wait.
         live shares_per_second: u32 = 100 in 1..=100000,
         /// A machine is disconnected when so many in a hundred of its last 500 shares prove nothing.

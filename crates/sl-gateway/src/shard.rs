@@ -4,6 +4,7 @@ use sl_guard::{Network, Offence};
 use sl_ports::{Clock, tls::server::Acceptor};
 use sl_stratum::server;
 use sl_units::Mono;
+use sl_work::WorkerName;
 use tokio::{
     sync::{Notify, mpsc, oneshot, watch},
     task::JoinSet,
@@ -60,6 +61,8 @@ impl Shared {
 pub(crate) enum Report {
     /// It comes from elsewhere than it seemed: a balancer said so. May it stay?
     From { number: u64, address: IpAddr, answer: oneshot::Sender<bool> },
+    /// Its machine wants to authorise for a worker; the limit where too many have already.
+    Worker { number: u64, worker: WorkerName, answer: oneshot::Sender<Result<(), u32>> },
     /// Its machine has authorised.
     Authorized(u64),
     /// Its machine did what is not done; `valid` shares have come from it since the last report.

@@ -249,6 +249,12 @@ pub struct Protection {
     pub banned: u64,
     /// Connections closed because of malformed or overlong lines.
     pub malformed: u64,
+    /// Connections closed because machines have all the sockets that the system gives.
+    pub no_socket: u64,
+    /// Authorisations refused because too many connections have that worker already.
+    pub worker_full: u64,
+    /// Refused shares that the journal had no room for, so that they are only counted.
+    pub refusals_unwritten: u64,
     /// Lines that could not be understood.
     pub malformed_lines: u64,
     /// Times that a machine's messages had to wait.

@@ -87,6 +87,21 @@ pub struct Worker {
     pub proven: BTreeMap<String, ProvenRate>,
     /// What it claims against what it proves; `null` where nothing is claimed.
     pub work_done: Option<WorkDone>,
+    /// Its shares that were sent up, and what the source said of them.
+    #[serde(default)]
+    pub forwarded: Forwarded,
+    /// What the source said of them, by ticker.
+    #[serde(default)]
+    pub credited_by_coin: BTreeMap<String, Credited>,
+}
+
+/// What the source said of shares on one chain.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+pub struct Credited {
+    /// Shares that count on it.
+    pub credited: u64,
+    /// Shares that came after its tip had fallen.
+    pub missed: u64,
 }
 
 /// A hash rate as shares prove it.

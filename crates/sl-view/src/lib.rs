@@ -24,7 +24,7 @@ mod gateway;
 mod plan;
 mod upstream;
 
-pub use gateway::{Gateway, Journal, ProvenRate, Slots, WorkDone, Worker};
+pub use gateway::{Credited, Gateway, Journal, ProvenRate, Slots, WorkDone, Worker};
 pub use plan::{FarmPlan, PlannedGateway, PlannedPool, PlannedSlots};
 pub use upstream::{FailoverEvent, Upstream, UpstreamAddress, UpstreamPool};
 
@@ -160,6 +160,9 @@ pub struct Forwarded {
     pub lost: u64,
     /// Not sent, because the source had no room and they won no chain.
     pub no_room: u64,
+    /// On which the source said another thing than we did.
+    #[serde(default)]
+    pub differing: u64,
 }
 
 /// Durations, as a histogram tells them.

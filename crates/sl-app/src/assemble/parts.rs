@@ -34,7 +34,7 @@ use crate::{
     settings::{Mode, Settings},
 };
 
-use super::{AssembleError, Builder, Following};
+use super::{AssembleError, Builder, Following, brought::Brought};
 
 mod journal;
 mod simulated;
@@ -78,12 +78,14 @@ pub(super) struct Parts {
     /// Several pools as one.
     pub(super) upstream: Option<(GroupStatus, SourceHandle)>,
     pub(super) strategies: Strategies,
+    brought: Brought,
     hasher: Option<watch::Receiver<HasherStatus>>,
 }
 
 impl Parts {
     pub(super) fn new(builder: Builder, habit: Habit) -> Self {
-        let Builder { settings, ports, registry, choices, strategies, following } = builder;
+        let Builder { settings, ports, registry, choices, strategies, brought, following } =
+            builder;
         Self {
             settings,
             ports,
@@ -107,6 +109,7 @@ impl Parts {
             pool: None,
             upstream: None,
             strategies,
+            brought,
             hasher: None,
         }
     }
@@ -241,6 +244,7 @@ impl Parts {
             self.ports.clock,
             rng,
         );
+        gateway = self.brought.to(gateway);
         if let Some(password) = self.gateway_password()? {
             gateway = gateway.with_password(password);
         }

@@ -7,7 +7,7 @@ use sl_gateway::{GatewayStatus, ShareCounts, WorkerStatus};
 use sl_guard::proof::{Proven, Window};
 use sl_ledger::JournalStatus;
 use sl_units::Mono;
-use sl_view::{Gateway, Journal, Latency, ProvenRate, Shares, Slots, WorkDone, Worker};
+use sl_view::{Credited, Gateway, Journal, Latency, ProvenRate, Shares, Slots, WorkDone, Worker};
 
 use super::as_latency;
 
@@ -35,16 +35,21 @@ pub(super) fn gateway(
         workers: gateway.workers.iter().map(|status| worker(status, now, scale)).collect(),
         workers_total: gateway.workers_known,
         shortfalls: gateway.shortfalls,
-        forwarded: sl_view::Forwarded {
-            sent: gateway.forwarded.sent,
-            accepted: gateway.forwarded.accepted,
-            rejected: gateway.forwarded.rejected,
-            stale: gateway.forwarded.stale,
-            lost: gateway.forwarded.lost,
-            no_room: gateway.forwarded.no_room,
-        },
+        forwarded: forwarded(&gateway.forwarded),
         job_latency: as_latency(&gateway.job_latency),
         tip_latency,
+    }
+}
+
+fn forwarded(counts: &sl_gateway::Forwarded) -> sl_view::Forwarded {
+    sl_view::Forwarded {
+        sent: counts.sent,
+        accepted: counts.accepted,
+        rejected: counts.rejected,
+        stale: counts.stale,
+        lost: counts.lost,
+        no_room: counts.no_room,
+        differing: counts.differing,
     }
 }
 
@@ -59,6 +64,9 @@ fn protections(gateway: &GatewayStatus) -> BTreeMap<String, u64> {
         ("malformed_lines", own.malformed_lines),
         ("tls_failed", own.tls_failed),
         ("accept_errors", own.accept_errors),
+        ("no_socket_left", own.no_socket),
+        ("worker_full", own.worker_full),
+        ("refusals_unwritten", own.refusals_unwritten),
         ("slots_refused", gateway.slots.refused),
     ];
     let guard = gateway.guard.rows().into_iter().map(|row| {
@@ -94,6 +102,15 @@ fn worker(status: &WorkerStatus, now: Mono, scale: f64) -> Worker {
             shortfalls: done.shortfalls,
             last_decision: done.last.as_ref().map(ToString::to_string),
         }),
+        forwarded: forwarded(&status.forwarded),
+        credited_by_coin: status
+            .chains
+            .iter()
+            .map(|(coin, shares)| {
+                let credited = Credited { credited: shares.credited, missed: shares.missed };
+                (coin.to_string(), credited)
+            })
+            .collect(),
     }
 }
 

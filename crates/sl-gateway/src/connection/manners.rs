@@ -1,6 +1,7 @@
 //! What a machine must not do, and what follows.
 
-use sl_guard::{Conduct, ConductLimits, Offence, ShareOutcome, Step};
+use sl_guard::{Conduct, ConductLimits, Offence, ShareOutcome, Step, validate::Complaint};
+use sl_stratum::{ErrorCode, Id, Refusal, Reply};
 use sl_units::Mono;
 
 use super::Connection;
@@ -32,6 +33,20 @@ impl Connection {
                 self.end(Some(Gone::Conduct(why)));
             }
             Step::Close(_) => {}
+        }
+    }
+
+    /// A message that a validator refused: it is answered and counted, and not read.
+    pub(super) async fn unfit(&mut self, complaint: &Complaint) {
+        tracing::debug!(address = %self.arrived.address, %complaint, "a message is not read");
+        self.conduct(Conduct::on_line).await;
+        let refusal = Refusal::new(ErrorCode::Other, &complaint.to_string());
+        self.machine.say(Reply::refused(Id::NULL, refusal).to_line());
+        self.tell(Event::Unfit).await;
+        self.charge(Offence::Malformed).await;
+        self.unfit += 1;
+        if self.unfit >= self.shared.session.max_malformed {
+            self.end(Some(Gone::Malformed));
         }
     }
 

@@ -1,6 +1,6 @@
 //! What is known of one worker.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use sl_chain::coins::Ticker;
 use sl_guard::proof::{Proven, ShortfallRules};
@@ -13,6 +13,9 @@ use crate::{
     share::{Filed, Reason},
 };
 
+/// How long the most machines at once are remembered.
+const HOUR: Duration = Duration::from_secs(3600);
+
 /// The account of a worker, over all its connections.
 #[derive(Debug, Default)]
 pub(super) struct Worker {
@@ -24,6 +27,8 @@ pub(super) struct Worker {
     last_share: Option<Mono>,
     /// Machines that are here.
     pub(super) machines: u32,
+    /// The most of them at once in the last hour, about, and since when that holds.
+    most: (u32, Mono),
     pub(super) diligence: Diligence,
     /// As shown: made anew from time to time, since the intervals take some time to compute.
     proven: [Option<Proven>; 3],
@@ -31,7 +36,7 @@ pub(super) struct Worker {
     pub(super) forwarded: Forwarded,
     pub(super) chains: BTreeMap<Ticker, ChainShares>,
     stale_by_coin: BTreeMap<Ticker, u64>,
-    /// What an earlier run proved of it.
+    /// What an earlier run proved of each of its machines.
     remembered: Option<HashRate>,
 }
 
@@ -71,11 +76,22 @@ impl Worker {
         self.remembered = Some(rate);
     }
 
-    /// What its shares of an hour prove, if that is enough to start from, or what an earlier run of
-    /// the program proved.
+    /// A machine of it has come.
+    pub(super) fn came(&mut self, now: Mono) {
+        self.machines += 1;
+        let (most, since) = self.most;
+        if self.machines >= most || now.since(since) >= HOUR {
+            self.most = (self.machines, now);
+        }
+    }
+
+    /// What its shares of an hour prove of each of its machines, if that is enough to start from, or
+    /// what an earlier run of the program proved. Whole farms use one name.
     pub(super) fn known_rate(&mut self, now: Mono) -> Option<HashRate> {
+        let machines = f64::from(self.most.0.max(1));
         let proven = self.diligence.hour(now).filter(|proven| proven.shares >= 10.0);
-        proven.map(|proven| proven.rate).or(self.remembered)
+        let each = proven.map(|proven| HashRate::from_hs(proven.rate.hs() / machines));
+        each.or(self.remembered)
     }
 
     /// Makes anew what takes some time.

@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use serde_json::json;
 use sl_gateway::{GatewayStatus, VardiffRule};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
 
 use crate::harness::{Farm, difficulty, job, settings, soon};
 
@@ -53,6 +57,64 @@ async fn limits_and_difficulty_follow_while_machines_mine() {
     second.closed().await;
     farm.status_when(|status| status.protection.over_limit == 1).await;
     machine.submit("rig.1", &notify, 0, 2).await.expect("over the limit or not, it stays");
+    farm.stop().await;
+}
+
+#[tokio::test]
+async fn changes_under_load_drop_nobody_and_lose_no_share() {
+    const MACHINES: u64 = 40;
+    // Nobody is held back, so that the load is one.
+    let quick = |settings: &mut sl_gateway::GatewaySettings| {
+        settings.shares_per_second = 100_000;
+        settings.messages_per_second = 100_000;
+        settings.bytes_per_second = 100_000_000;
+    };
+    let mut farm = Farm::working_with(quick).await;
+    let (stop, stopped) = watch::channel(false);
+    let (sent, mut accepted) = mpsc::channel(1);
+    let mut machines = JoinSet::new();
+    for number in 0..MACHINES {
+        let user = format!("rig.{number}");
+        let (mut machine, _, notify) = farm.machine(&user).await;
+        let (stopped, sent) = (stopped.clone(), sent.clone());
+        machines.spawn(async move {
+            let mut shares = 0;
+            while !*stopped.borrow() {
+                machine.submit(&user, &notify, shares, 1).await.expect("accepted");
+                shares += 1;
+                let _ = sent.send(()).await;
+            }
+            u64::from(shares)
+        });
+    }
+    drop(sent);
+    let rules = [VardiffRule::Fixed, VardiffRule::Banded, VardiffRule::Poisson];
+    for (round, rule) in (0u32..15).zip(rules.into_iter().cycle()) {
+        let changed = settings(|settings| {
+            quick(settings);
+            settings.vardiff = rule;
+            settings.shares_per_minute = 6.0 + f64::from(round);
+            settings.max_connections = 1 + round;
+            settings.messages_per_second = 50_000 + round;
+            settings.connections_per_address = Some(1 + round);
+            settings.idle_timeout = Duration::from_secs(60 + u64::from(round));
+        });
+        farm.live.apply(changed).expect("applied");
+        let wide = settings(|it| it.listen = "0.0.0.0:0".parse().expect("wide"));
+        farm.live.apply(wide).expect_err("not allowed, and nothing changes");
+        farm.give(job(u64::from(round) + 2, 1, &[("LTC", 1)], &farm.clock));
+        for _ in 0..100 {
+            soon(accepted.recv()).await.expect("a share");
+        }
+    }
+    stop.send_replace(true);
+    while accepted.recv().await.is_some() {}
+    let sum: u64 = machines.join_all().await.into_iter().sum();
+    let counted = |status: &GatewayStatus| {
+        status.shares.accepted == sum && status.connections == 0 && status.jobs == 16
+    };
+    let status = farm.status_when(counted).await;
+    assert_eq!((status.connected, status.shares.rejected()), (MACHINES, 0), "{:?}", status.shares);
     farm.stop().await;
 }
 
@@ -189,15 +251,20 @@ async fn behind_a_balancer_the_address_of_the_header_counts() {
     let mut liar = farm.connect_from("203.0.113.66").await;
     liar.say(&header("203.0.113.1")).await;
     assert_eq!(liar.reply().await.expect_err("no JSON").0, 20);
+    // The binary header of version 2.
+    let mut modern = farm.connect_from("10.0.0.1").await;
+    let begin = "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c";
+    modern.say(&format!("{begin}\x64\x40\x01\x02\x0a\0\0\x01\x12\x34\x0d\x05")).await;
+    modern.introduce("rig.3", None).await;
     let counted = |status: &GatewayStatus| {
-        status.guard.proxy_headers == 3
+        status.guard.proxy_headers == 4
             && status.guard.refused(sl_guard::RefuseWhy::Address) == 1
-            && status.connections == 3
+            && status.connections == 4
     };
     let status = farm.status_when(counted).await;
     let addresses: Vec<_> =
         status.machines.iter().map(|machine| machine.address.to_string()).collect();
-    assert_eq!(addresses, ["203.0.113.1:56324"]);
+    assert_eq!(addresses, ["203.0.113.1:56324", "100.64.1.2:4660"]);
     farm.stop().await;
 }
 

@@ -6,6 +6,7 @@ mod hostile;
 mod journal;
 mod life;
 mod live;
+mod plug;
 mod replay;
 mod shares;
 mod work;

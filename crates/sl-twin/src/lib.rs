@@ -23,22 +23,32 @@
 mod conf;
 pub mod day;
 pub mod face;
+mod farm;
 mod fault;
 mod machine;
 pub mod model;
+mod net;
 pub mod physics;
 pub mod plot;
 mod readings;
 mod release;
 pub mod scenario;
+mod service;
+mod settings;
+mod work;
 
 pub use conf::{
     Command, Conf, ConfChange, Kept, Network, NetworkChange, POOLS, PoolChange, PoolConf,
 };
+pub use farm::{FarmStatus, Gone, MachineHandle};
 pub use fault::{Fault, Sensor};
 pub use machine::{Applied, Machine, Output, PoolEvent, Spec, Truth};
 pub use model::Model;
+pub use net::{DoorError, Subnet, SubnetError};
 pub use readings::{
     BoardReading, ChipMark, Light, Manners, PoolCounts, PoolReading, Readings, State, Status, Stop,
 };
 pub use release::{Release, ReleaseError};
+pub use service::{FarmPlan, Twins};
+pub use settings::{MachinesSettings, ModelName, Ports, PortsError};
+pub use work::{EngineError, EngineStatus, HABITS, Habit};

@@ -1,0 +1,316 @@
+//! Many machines as one task: it steps them, hears what is told to them, and publishes what they
+//! show.
+
+use std::{sync::Arc, time::Duration};
+
+use sl_ports::Clock;
+use sl_units::{HashRate, Mono};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    conf::Command,
+    face::REPORT_PORT,
+    machine::{Applied, Machine, Output, PoolEvent},
+    net::report,
+    readings::{Readings, State},
+    work::{EngineStatus, PoolPlan},
+};
+
+mod handle;
+
+pub use handle::{Gone, MachineHandle};
+
+/// How often a part of the machines is stepped.
+const TICK: Duration = Duration::from_millis(100);
+/// Parts: each machine is stepped once a second, and the work is spread over it.
+const PARTS: usize = 10;
+/// Orders that wait to be taken; who sends more waits.
+const ORDERS: usize = 4096;
+
+/// What is told to a machine.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// By somebody on the network.
+    Command { machine: usize, command: Command, done: oneshot::Sender<Applied> },
+    /// By its pool connection.
+    Pool { machine: usize, place: usize, event: PoolEvent },
+    /// By somebody who wants to see more of it than its readings.
+    Look { machine: usize, look: Look },
+}
+
+/// A look at a machine; it sends what it has seen by itself.
+pub(crate) struct Look(Box<dyn FnOnce(&Machine) + Send>);
+
+impl std::fmt::Debug for Look {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Look")
+    }
+}
+
+/// The machines together, made anew each second.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct FarmStatus {
+    /// Machines there are.
+    pub total: usize,
+    /// Of these, on the network with their mining program up.
+    pub online: usize,
+    /// Of these, hashing.
+    pub mining: usize,
+    /// In sleep mode.
+    pub asleep: usize,
+    /// Stopped by a protection, or without a pool for too long.
+    pub stopped: usize,
+    /// With a pool that gives them work.
+    pub connected: usize,
+    /// What they show together, over five seconds.
+    pub shown: HashRate,
+    /// Shares that pools took.
+    pub accepted: u64,
+    /// Shares that pools refused.
+    pub rejected: u64,
+    /// Shares that came too late to be sent, or got no verdict.
+    pub stale: u64,
+    /// Bad nonces.
+    pub hw_errors: u64,
+    /// Claimed hashes for each real one.
+    pub scale: f64,
+    /// The engine that hashes for all of them.
+    pub engine: EngineStatus,
+}
+
+/// One machine at its place.
+struct Seat {
+    machine: Machine,
+    output: Output,
+    readings: watch::Sender<Arc<Readings>>,
+    plan: watch::Sender<Arc<PoolPlan>>,
+    /// Counts of pools of earlier lives of the mining program, which begins anew at each restart.
+    gone: Counts,
+    last: Counts,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Counts {
+    accepted: u64,
+    rejected: u64,
+    stale: u64,
+}
+
+/// The task that owns the machines.
+pub(crate) struct Farm {
+    seats: Vec<Seat>,
+    clock: Clock,
+    scale: f64,
+    rates: watch::Sender<Arc<[f64]>>,
+    engine: watch::Receiver<EngineStatus>,
+    status: watch::Sender<FarmStatus>,
+    orders: mpsc::Receiver<Order>,
+}
+
+/// What the rest of a run holds of its farm.
+pub(crate) struct Ends {
+    /// What each machine's pool connection follows.
+    pub(crate) plans: Vec<watch::Receiver<Arc<PoolPlan>>>,
+    /// What each machine's faces hold.
+    pub(crate) handles: Vec<MachineHandle>,
+    /// Where events of pools go.
+    pub(crate) orders: mpsc::Sender<Order>,
+    /// Real hashes a second of each machine.
+    pub(crate) rates: watch::Receiver<Arc<[f64]>>,
+}
+
+impl Farm {
+    /// A farm of these machines; `scale` is how many hashes they claim for each real one.
+    pub(crate) fn new(
+        machines: Vec<Machine>,
+        clock: Clock,
+        scale: f64,
+        engine: watch::Receiver<EngineStatus>,
+        status: watch::Sender<FarmStatus>,
+    ) -> (Self, Ends) {
+        let (orders_in, orders) = mpsc::channel(ORDERS);
+        let now = clock.mono();
+        let (mut seats, mut plans, mut handles) = (Vec::new(), Vec::new(), Vec::new());
+        for (number, machine) in machines.into_iter().enumerate() {
+            let seat = Seat::new(machine, now);
+            plans.push(seat.plan.subscribe());
+            let ip = seat.readings.borrow().network.ip;
+            handles.push(MachineHandle::new(
+                number,
+                ip,
+                seat.readings.subscribe(),
+                orders_in.clone(),
+            ));
+            seats.push(seat);
+        }
+        let (rates, followed) = watch::channel(rates(&seats, scale));
+        let farm = Self { seats, clock, scale, rates, engine, status, orders };
+        farm.tell();
+        (farm, Ends { plans, handles, orders: orders_in, rates: followed })
+    }
+
+    /// Keeps the machines going until told to stop.
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        let mut part = 0;
+        loop {
+            // Cancel-safe: a token, a receive, a tick.
+            tokio::select! {
+                () = stop.cancelled() => break,
+                Some(order) = self.orders.recv() => self.order(order),
+                _ = tick.tick() => {
+                    self.step(part);
+                    part = (part + 1) % PARTS;
+                    if part == 0 {
+                        self.rates.send_replace(rates(&self.seats, self.scale));
+                        self.tell();
+                    }
+                }
+            }
+        }
+        // The last words of the pools count too.
+        while let Ok(order) = self.orders.try_recv() {
+            self.order(order);
+        }
+        (0..PARTS).for_each(|part| self.step(part));
+        self.tell();
+    }
+
+    fn step(&mut self, part: usize) {
+        let now = self.clock.mono();
+        for seat in self.seats.iter_mut().skip(part).step_by(PARTS) {
+            seat.step(now);
+        }
+    }
+
+    fn order(&mut self, order: Order) {
+        let now = self.clock.mono();
+        match order {
+            Order::Command { machine, command, done } => {
+                let Some(seat) = self.seats.get_mut(machine) else { return };
+                let applied = seat.machine.command(command, now);
+                // Who reads again at once sees what was written.
+                seat.step(now);
+                let _nobody_waits = done.send(applied);
+                if applied == Applied::Report {
+                    tokio::spawn(press(seat.readings.borrow().clone()));
+                }
+            }
+            Order::Pool { machine, place, event } => {
+                if let Some(seat) = self.seats.get_mut(machine) {
+                    seat.machine.pool(place, event, now);
+                }
+            }
+            Order::Look { machine, look } => {
+                if let Some(seat) = self.seats.get(machine) {
+                    look.0(&seat.machine);
+                }
+            }
+        }
+    }
+
+    fn tell(&self) {
+        let engine = *self.engine.borrow();
+        let total = self.seats.len();
+        let mut status = FarmStatus { total, scale: self.scale, engine, ..FarmStatus::default() };
+        for seat in &self.seats {
+            seat.count(&mut status);
+        }
+        self.status.send_replace(status);
+    }
+}
+
+/// The report button was pressed.
+async fn press(readings: Arc<Readings>) {
+    if let Err(wrong) = report(&readings, REPORT_PORT).await {
+        tracing::warn!(%wrong, machine = %readings.network.ip, "the report is not sent");
+    }
+}
+
+/// Real hashes a second of each machine.
+fn rates(seats: &[Seat], scale: f64) -> Arc<[f64]> {
+    seats.iter().map(|seat| seat.output.hash_rate.hs() / scale).collect()
+}
+
+impl Seat {
+    fn new(mut machine: Machine, now: Mono) -> Self {
+        let output = machine.step(now);
+        let readings = machine.readings(now);
+        let plan = Arc::new(plan(&readings, &output));
+        let last = Counts::of(&readings);
+        let ((readings, _), (plan, _)) = (watch::channel(Arc::new(readings)), watch::channel(plan));
+        Self { machine, output, readings, plan, gone: Counts::default(), last }
+    }
+
+    /// Brings the machine to `now` and publishes what it shows and wants.
+    fn step(&mut self, now: Mono) {
+        self.output = self.machine.step(now);
+        let readings = Arc::new(self.machine.readings(now));
+        let counts = Counts::of(&readings);
+        if counts.accepted < self.last.accepted || counts.rejected < self.last.rejected {
+            self.gone = self.gone.plus(self.last);
+        }
+        self.last = counts;
+        let wanted = plan(&readings, &self.output);
+        self.plan.send_if_modified(|plan| {
+            let differs = **plan != wanted;
+            if differs {
+                *plan = Arc::new(wanted);
+            }
+            differs
+        });
+        self.readings.send_replace(readings);
+    }
+
+    fn count(&self, status: &mut FarmStatus) {
+        let readings = self.readings.borrow();
+        let here = readings.manners.reachable && readings.state != State::Booting;
+        status.online += usize::from(here);
+        match readings.state {
+            State::Mining => status.mining += 1,
+            State::Asleep => status.asleep += 1,
+            State::WaitsForPool | State::Stopped(_) => status.stopped += 1,
+            State::Booting | State::Starting => {}
+        }
+        let connected = readings.pools.iter().any(|pool| pool.alive && pool.active);
+        status.connected += usize::from(connected && here);
+        status.shown = HashRate::from_hs(status.shown.hs() + readings.rate_5s.hs());
+        status.hw_errors += readings.hw_errors;
+        let counts = self.gone.plus(self.last);
+        status.accepted += counts.accepted;
+        status.rejected += counts.rejected;
+        status.stale += counts.stale;
+    }
+}
+
+/// What the pool connection is to do.
+fn plan(readings: &Readings, output: &Output) -> PoolPlan {
+    PoolPlan {
+        pools: readings.conf.pools.clone(),
+        generation: output.generation,
+        wanted: output.wants_pool && output.reachable,
+    }
+}
+
+impl Counts {
+    fn of(readings: &Readings) -> Self {
+        readings.pools.iter().fold(Self::default(), |sum, pool| {
+            let counts = &pool.counts;
+            sum.plus(Self {
+                accepted: counts.accepted,
+                rejected: counts.rejected,
+                stale: counts.stale,
+            })
+        })
+    }
+
+    const fn plus(self, other: Self) -> Self {
+        Self {
+            accepted: self.accepted + other.accepted,
+            rejected: self.rejected + other.rejected,
+            stale: self.stale + other.stale,
+        }
+    }
+}

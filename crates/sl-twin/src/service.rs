@@ -1,0 +1,287 @@
+use std::{sync::Arc, time::Duration};
+
+use sl_ports::{Clock, Randomness};
+use sl_pow::Registry;
+use sl_scenario::Span;
+use sl_stratum::Password;
+use sl_supervise::{Ctx, ServiceError};
+use sl_units::HashRate;
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Fault, MachineHandle, MachinesSettings, Model,
+    conf::PoolConf,
+    farm::{Ends, Farm, FarmStatus},
+    machine::{Machine, Spec},
+    net::{Door, DoorError, Port, Reception},
+    settings::Ports,
+    work::{Client, Engine, EngineStatus, FOUND, orders},
+};
+
+/// How long a machine that starts warm has been on: long enough for its chips and its fans.
+const WARM: Duration = Duration::from_secs(600);
+/// The part of the engine that the machines' rates are made for; the rest is for what else the
+/// computer does, so that machines do not seem to hash too little.
+const HEADROOM: f64 = 0.85;
+/// How long pool connections have to end.
+const FAREWELL: Duration = Duration::from_millis(800);
+
+/// What a farm is made from.
+#[derive(Debug, Clone)]
+pub struct FarmPlan {
+    /// The settings.
+    pub settings: MachinesSettings,
+    /// The pool of machines whose settings name none, as in `stratum+tcp://127.0.0.1:3333`.
+    pub pool: String,
+    /// Its password.
+    pub password: Password,
+    /// Threads that hash for the machines.
+    pub threads: usize,
+    /// What these threads hash together.
+    pub engine_rate: HashRate,
+    /// Whether other ports may be taken where those of real machines need a right.
+    pub may_move: bool,
+    /// What goes wrong, from the start of the program.
+    pub faults: Vec<Span<Fault>>,
+}
+
+impl FarmPlan {
+    /// The machines' model.
+    #[must_use]
+    pub fn model(&self) -> &'static Model {
+        self.settings.model.model()
+    }
+
+    /// What all machines claim together by their nameplates.
+    #[must_use]
+    pub fn claimed(&self) -> HashRate {
+        let plate = self.model().row().and_then(|row| row.nameplates.first());
+        let each = plate.map_or(0.0, |plate| plate.hashrate_mhs * 1e6);
+        HashRate::from_hs(each * f64::from(self.settings.count))
+    }
+
+    /// Claimed hashes for each real one: as set, or so that the engine can make them.
+    ///
+    /// ```text
+    ///            machines × nameplate
+    ///  scale = ─────────────────────────
+    ///            engine rate × headroom
+    /// ```
+    #[must_use]
+    pub fn scale(&self) -> f64 {
+        let real = self.engine_rate.hs() * HEADROOM;
+        let own = if real > 0.0 { self.claimed().hs() / real } else { 1.0 };
+        self.settings.scale.unwrap_or(own).max(1.0)
+    }
+}
+
+impl MachinesSettings {
+    /// The machines as they are made, without faults: the same ones for the same root of chance.
+    /// `pool` is for settings that name none.
+    #[must_use]
+    pub fn specs(&self, pool: &str, password: &str, randomness: &Randomness) -> Vec<Spec> {
+        let mut rng = randomness.rng("machines");
+        let hosts = (0..usize::from(self.count)).map_while(|number| self.net.host(number));
+        let spec = |ip| {
+            let pool = PoolConf {
+                url: self.pool.clone().unwrap_or_else(|| pool.to_owned()),
+                user: self.user_of(ip),
+                pass: password.to_owned(),
+            };
+            Spec {
+                pools: vec![pool],
+                already_on: if self.warm { WARM } else { Duration::ZERO },
+                ..Spec::new(self.model.model(), self.firmware, rng.u64(..), ip)
+            }
+        };
+        hosts.map(spec).collect()
+    }
+}
+
+/// A farm of virtual machines. [`Twins::run`] is the service.
+///
+/// ```text
+///  callers ─▶ doors ─▶ faces ──commands──▶ Farm (machines, stepped) ──plans──▶ clients ─▶ pools
+///                        ▲────readings───────┘       │ rates                   │   ▲
+///                                                    ▼                    jobs ▼   │ shares
+///                                                  Engine (dealer, threads) ───────┘
+/// ```
+#[derive(Debug, Clone)]
+pub struct Twins {
+    plan: FarmPlan,
+    registry: Registry,
+    algorithm: &'static str,
+    clock: Clock,
+    randomness: Randomness,
+    status: watch::Sender<FarmStatus>,
+    handles: watch::Sender<Vec<MachineHandle>>,
+}
+
+impl Twins {
+    /// A farm that will hash with the engines of `algorithm`.
+    #[must_use]
+    pub fn new(
+        plan: FarmPlan,
+        registry: Registry,
+        algorithm: &'static str,
+        clock: Clock,
+        randomness: Randomness,
+    ) -> Self {
+        let total = usize::from(plan.settings.count);
+        let scale = plan.scale();
+        let (status, _) = watch::channel(FarmStatus { total, scale, ..FarmStatus::default() });
+        let (handles, _) = watch::channel(Vec::new());
+        Self { plan, registry, algorithm, clock, randomness, status, handles }
+    }
+
+    /// How the machines fare, made anew each second.
+    #[must_use]
+    pub fn status(&self) -> watch::Receiver<FarmStatus> {
+        self.status.subscribe()
+    }
+
+    /// The machines, once they are there.
+    #[must_use]
+    pub fn machines(&self) -> watch::Receiver<Vec<MachineHandle>> {
+        self.handles.subscribe()
+    }
+
+    /// Runs the machines until told to stop.
+    ///
+    /// # Errors
+    /// Ports that cannot be had, no right engine, no thread.
+    pub async fn run(self, ctx: Ctx) -> Result<(), ServiceError> {
+        let (doors, ports) = self.doors().await?;
+        let (machines, scale) = (self.machines_of().await?, self.plan.scale());
+        let (engine_in, engine) = watch::channel(EngineStatus::default());
+        let (farm, ends) = Farm::new(machines, self.clock, scale, engine, self.status.clone());
+        let Ends { plans, handles, orders: events, rates } = ends;
+        self.handles.send_replace(handles.clone());
+        let (work_in, work) = orders();
+        let (mut found, mut clients) = (Vec::new(), JoinSet::new());
+        let ours = ctx.stop_token().child_token();
+        for (handle, plan) in handles.iter().zip(plans) {
+            let (found_in, found_out) = mpsc::channel(FOUND);
+            found.push(found_in);
+            let client = Client {
+                machine: handle.place(),
+                ip: handle.ip(),
+                plan,
+                farm: events.clone(),
+                engine: work_in.clone(),
+                found: found_out,
+                clock: self.clock,
+                scale,
+                links: 0,
+                session: None,
+            };
+            clients.spawn(client.run(ours.clone()));
+        }
+        let engine = Engine {
+            registry: self.registry.clone(),
+            algorithm: self.algorithm,
+            threads: self.plan.threads,
+            clock: self.clock,
+            rates,
+            found,
+            status: engine_in,
+        };
+        // What clients need to end well stops after them.
+        let last = CancellationToken::new();
+        let _in_any_case = last.clone().drop_guard();
+        let mut tasks: JoinSet<Result<(), ServiceError>> = JoinSet::new();
+        let stop = last.clone();
+        tasks.spawn(async move { Ok(engine.run(work, stop).await?) });
+        let stop = last.clone();
+        tasks.spawn(async move {
+            farm.run(stop).await;
+            Ok(())
+        });
+        let machines: Arc<[MachineHandle]> = handles.into();
+        for (door, port) in doors.into_iter().zip([Port::Web, Port::Program]) {
+            let reception = Reception {
+                port,
+                machines: machines.clone(),
+                clock: self.clock,
+                randomness: self.randomness,
+            };
+            let stop = last.clone();
+            tasks.spawn(async move {
+                reception.run(door, stop).await;
+                Ok(())
+            });
+        }
+        self.announce(ports, scale);
+        ctx.ready();
+        let outcome = tokio::select! {
+            () = ctx.stopped() => Ok(()),
+            Some(ended) = tasks.join_next() => match ended {
+                Ok(Err(wrong)) => Err(wrong),
+                Ok(Ok(())) => Err("a part of the virtual machines ended".into()),
+                Err(died) => Err(died.into()),
+            },
+        };
+        ours.cancel();
+        let all = async { while clients.join_next().await.is_some() {} };
+        let _late_ones_are_ended = tokio::time::timeout(FAREWELL, all).await;
+        last.cancel();
+        let rest = async { while tasks.join_next().await.is_some() {} };
+        let _late_ones_are_ended = tokio::time::timeout(FAREWELL, rest).await;
+        self.handles.send_replace(Vec::new());
+        outcome
+    }
+
+    /// Makes the machines. What they have lived through before takes its time, on a thread of its
+    /// own.
+    async fn machines_of(&self) -> Result<Vec<Machine>, ServiceError> {
+        let (FarmPlan { settings, pool, password, .. }, now) = (&self.plan, self.clock.mono());
+        let mut specs = settings.specs(pool, password.reveal(), &self.randomness);
+        for span in &self.plan.faults {
+            if let Some(spec) = specs.get_mut(span.subject) {
+                spec.faults.push(span.clone());
+            }
+        }
+        let make = move || specs.into_iter().map(|spec| Machine::new(spec, now)).collect();
+        Ok(tokio::task::spawn_blocking(make).await?)
+    }
+
+    /// The doors for the web and for the program.
+    async fn doors(&self) -> Result<([Door; 2], Ports), DoorError> {
+        let settings = &self.plan.settings;
+        let ports = settings.ports.unwrap_or(Ports::REAL);
+        match self.open(ports).await {
+            Err(DoorError::Denied { .. }) if settings.ports.is_none() && self.plan.may_move => {
+                let doors = self.open(Ports::FREE).await?;
+                tracing::warn!(
+                    ports = %Ports::FREE,
+                    "port 80 needs a right that this program has not: the machines' pages are at \
+                     another port; allow it with: sysctl net.ipv4.ip_unprivileged_port_start=80"
+                );
+                Ok((doors, Ports::FREE))
+            }
+            opened => Ok((opened?, ports)),
+        }
+    }
+
+    async fn open(&self, ports: Ports) -> Result<[Door; 2], DoorError> {
+        let (net, count) = (self.plan.settings.net, usize::from(self.plan.settings.count));
+        Ok([Door::open(net, count, ports.http).await?, Door::open(net, count, ports.rpc).await?])
+    }
+
+    fn announce(&self, ports: Ports, scale: f64) {
+        let settings = &self.plan.settings;
+        let (count, net, model) = (settings.count, settings.net, self.plan.model().reported);
+        tracing::info!(count, model, %net, %ports, scale, "virtual machines");
+        if !net.is_loopback() {
+            tracing::warn!(
+                %net,
+                "virtual machines answer to other computers, with the maker's login and without \
+                 encryption: simulations for tests, not machines"
+            );
+        }
+    }
+}

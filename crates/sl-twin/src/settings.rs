@@ -1,0 +1,205 @@
+use std::{fmt, path::PathBuf, str::FromStr};
+
+use sl_config::{Secret, Wrong};
+use thiserror::Error;
+
+use crate::{model::Model, net::Subnet, release::Release};
+
+sl_config::setting_enum! {
+    /// A model of a virtual machine.
+    pub enum ModelName {
+        /// Antminer L7, 9.5 GH/s.
+        L7 = "l7",
+        /// Antminer L9, 16 GH/s.
+        L9 = "l9",
+        /// Antminer L3+, 504 MH/s.
+        L3Plus = "l3+",
+    }
+}
+
+sl_config::setting_from_str! {
+    /// A net of machines.
+    pub struct SubnetSetting => Subnet, "ADDRESS/LENGTH, as in 127.7.0.0/22";
+}
+
+sl_config::setting_from_str! {
+    /// A firmware release.
+    pub struct ReleaseSetting => Release, "2022-01, 2022-11, 2023-01 or 2024-05";
+}
+
+sl_config::setting_from_str! {
+    /// The two ports of a machine.
+    pub struct PortsSetting => Ports, "the web port and the port of its program, as in 8080,4028";
+}
+
+sl_config::settings! {
+    /// Virtual machines: ASICs with their face on the network that really mine.
+    pub struct MachinesSettings {
+        /// How many.
+        restart count: u16 = 12 in 0..=20000,
+        /// Their addresses; the first machine has the second address.
+        restart net: SubnetSetting = "127.7.0.0/22",
+        /// Their model.
+        restart model: ModelName = "l7",
+        /// Their firmware.
+        restart firmware: ReleaseSetting = "2024-05",
+        /// Their ports; none is 80,4028, and in `silverlode up` 8080,4028 where port 80 needs a right
+        /// that is not to be had.
+        restart ports: Option<PortsSetting>,
+        /// Let other computers reach them, on a net whose addresses this computer has. They have the
+        /// maker's login, root with root, and no encryption.
+        restart allow_lan: bool = false,
+        /// The pool they are configured with; none is the gateway of this program, and for
+        /// `silverlode twin` stratum+tcp://127.0.0.1:3333.
+        restart pool: Option<String>,
+        /// Their login there; {machine} is the end of a machine's address, as in 0x17.
+        restart user: String = "farm.{machine}",
+        /// Their password there.
+        restart password: Secret = "x",
+        /// Claimed hashes for each real one; none makes what this computer hashes into what the machines
+        /// claim.
+        restart scale: Option<f64> = none in 1..=1e15,
+        /// Whether they have been on for a while when the program starts, or are switched on then and take
+        /// their minutes.
+        restart warm: bool = true,
+        /// A file of what goes wrong with them, and when.
+        restart scenario: Option<PathBuf>,
+    }
+}
+
+/// The ports of a machine: its web pages, and its program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ports {
+    /// Web pages; 80 on a real one.
+    pub http: u16,
+    /// The mining program; 4028 on a real one.
+    pub rpc: u16,
+}
+
+impl Ports {
+    /// Those of a real machine.
+    pub const REAL: Self = Self { http: 80, rpc: 4028 };
+    /// Those that need no right.
+    pub const FREE: Self = Self { http: 8080, rpc: 4028 };
+}
+
+/// A text that names no two ports.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("found {0:?}, allowed are two ports from 1 to 65535 that differ, as in 8080,4028")]
+pub struct PortsError(String);
+
+impl FromStr for Ports {
+    type Err = PortsError;
+
+    fn from_str(text: &str) -> Result<Self, PortsError> {
+        let port = |text: &str| text.trim().parse::<u16>().ok().filter(|port| *port > 0);
+        let ports = text.split_once(',').and_then(|(http, rpc)| Some((port(http)?, port(rpc)?)));
+        match ports {
+            Some((http, rpc)) if http != rpc => Ok(Self { http, rpc }),
+            _ => Err(PortsError(text.chars().take(40).collect())),
+        }
+    }
+}
+
+impl fmt::Display for Ports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{},{}", self.http, self.rpc)
+    }
+}
+
+impl ModelName {
+    /// The model's row.
+    #[must_use]
+    pub fn model(self) -> &'static Model {
+        let id = match self {
+            Self::L7 => "antminer-l7",
+            Self::L9 => "antminer-l9",
+            Self::L3Plus => "antminer-l3plus",
+        };
+        Model::by_id(id).expect("each name has its row")
+    }
+}
+
+impl MachinesSettings {
+    /// What no single setting can know, with the setting that is wrong.
+    ///
+    /// # Errors
+    /// More machines than addresses; a net beyond this computer without the word for it; a user that
+    /// many machines would share where the pool tells them apart by it is no error.
+    pub fn check(&self) -> Result<(), (&'static str, Wrong)> {
+        let (count, hosts) = (usize::from(self.count), self.net.hosts());
+        if count > hosts {
+            let wrong = format!(
+                "{count} machines do not fit into {}, which has {hosts} addresses",
+                self.net
+            );
+            return Err((
+                "machines.count",
+                Wrong::value(wrong).hint("use a larger machines.net, such as 127.7.0.0/16"),
+            ));
+        }
+        if !self.net.is_loopback() && !self.allow_lan {
+            let wrong = format!("{} is not of this computer alone", self.net);
+            let cure = "use a net of 127.0.0.0/8, or set machines.allow_lan: other computers then reach \
+                        machines with the login root/root and no encryption";
+            return Err(("machines.net", Wrong::value(wrong).hint(cure)));
+        }
+        Ok(())
+    }
+
+    /// The login of a machine at the pool.
+    #[must_use]
+    pub fn user_of(&self, ip: std::net::Ipv4Addr) -> String {
+        let [_, _, row, place] = ip.octets();
+        self.user.replace("{machine}", &format!("{row}x{place}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(change: impl FnOnce(&mut MachinesSettings), expect: Result<(), (&str, &str)>) {
+        let mut settings = MachinesSettings::default();
+        change(&mut settings);
+        match (settings.check(), expect) {
+            (Ok(()), Ok(())) => {}
+            (Err((key, wrong)), Err((at, words))) => {
+                assert_eq!(key, at);
+                assert!(wrong.to_string().contains(words), "{wrong}");
+            }
+            (found, expect) => panic!("{found:?}, expected {expect:?}"),
+        }
+    }
+
+    fn net(text: &str) -> Subnet {
+        text.parse().expect("a net")
+    }
+
+    #[test]
+    fn what_exclude_each_other() {
+        assert!(sl_config::declaration_faults::<MachinesSettings>().is_empty());
+        check(|_| {}, Ok(()));
+        check(|it| it.count = 1022, Ok(()));
+        check(|it| it.count = 1023, Err(("machines.count", "1022 addresses")));
+        check(|it| it.net = net("10.0.0.0/24"), Err(("machines.net", "allow_lan")));
+        check(|it| (it.net, it.allow_lan) = (net("10.0.0.0/24"), true), Ok(()));
+    }
+
+    #[test]
+    fn each_machine_has_its_name() {
+        let settings = MachinesSettings::default();
+        assert_eq!(settings.user_of([127, 7, 3, 17].into()), "farm.3x17");
+        for name in [ModelName::L7, ModelName::L9, ModelName::L3Plus] {
+            assert!(name.model().row().is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn two_ports() {
+        assert_eq!("8080, 4029".parse(), Ok(Ports { http: 8080, rpc: 4029 }));
+        for wrong in ["80", "80,80", "0,4028", "80,70000", "a,b", ""] {
+            assert!(wrong.parse::<Ports>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! How the mining program of the maker's firmware behaves at a pool, as far as it is known.
+
+use std::time::Duration;
+
+/// A habit, where it is from, and whether anybody has seen it on an L7.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Habit {
+    /// What it is about.
+    pub what: &'static str,
+    /// What the machine does.
+    pub does: &'static str,
+    /// Where that is from.
+    pub source: &'static str,
+    /// Whether it was seen on the model itself rather than on its lineage.
+    pub verified: bool,
+}
+
+/// Name by which the machine introduces itself.
+pub(crate) const USER_AGENT: &str = "cgminer/4.9.0";
+/// How long an answer to `mining.subscribe` and `mining.authorize` may take.
+pub(crate) const ANSWER: Duration = Duration::from_secs(60);
+/// How long a connection may take.
+pub(crate) const CONNECT: Duration = Duration::from_secs(10);
+/// A pool that is silent for so long is left.
+pub(crate) const SILENCE: Duration = Duration::from_secs(90);
+/// Wait before the pools are tried again where only one is configured.
+pub(crate) const RETRY: Duration = Duration::from_secs(30);
+/// The same where there are several.
+pub(crate) const RETRY_OTHERS: Duration = Duration::from_secs(3);
+/// How often a better pool is tried while a worse one has the machine.
+pub(crate) const LOOK_BACK: Duration = Duration::from_secs(30);
+
+const CGMINER: &str = "bitmaintech/cgminer-ltc 4.9.0, the L3+ and the lineage of the L7";
+
+/// The habits that are imitated.
+pub const HABITS: [Habit; 10] = [
+    Habit {
+        what: "name",
+        does: "introduces itself as cgminer/4.9.0",
+        source: "pools of the field see cgminer/x from L3+, L7 and L9",
+        verified: false,
+    },
+    Habit {
+        what: "subscribe",
+        does: "[name], or [name, session] to resume; without parameters when both are refused",
+        source: CGMINER,
+        verified: false,
+    },
+    Habit {
+        what: "extranonce",
+        does: "takes 2 to 16 bytes, counts the lowest byte first, does not ask for changes",
+        source: CGMINER,
+        verified: false,
+    },
+    Habit {
+        what: "difficulty",
+        does: "starts at 1 until the pool sets one; holds for later jobs only",
+        source: CGMINER,
+        verified: false,
+    },
+    Habit {
+        what: "shares of older jobs",
+        does: "are sent; the pool's refusal counts as rejected",
+        source: CGMINER,
+        verified: false,
+    },
+    Habit {
+        what: "shares of a broken connection",
+        does: "are thrown away and count as stale; the real one keeps them for up to 120 s if the \
+               pool resumes the session",
+        source: "simplified",
+        verified: false,
+    },
+    Habit {
+        what: "silence",
+        does: "leaves a pool that says nothing for 90 s",
+        source: CGMINER,
+        verified: false,
+    },
+    Habit {
+        what: "several pools",
+        does: "takes the first that answers, in the order of the configuration; comes back to a \
+               better one when it answers again",
+        source: CGMINER,
+        verified: false,
+    },
+    Habit {
+        what: "retry",
+        does: "every 30 s with one pool, every 3 s with several",
+        source: CGMINER,
+        verified: false,
+    },
+    Habit {
+        what: "encryption",
+        does: "none: a pool address of another scheme than stratum+tcp is a dead pool",
+        source: "assumed",
+        verified: false,
+    },
+];

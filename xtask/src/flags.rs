@@ -51,6 +51,11 @@ impl Flags {
         self.values.iter().rev().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
+    /// All arguments without a dash.
+    pub(crate) fn places(&self) -> &[String] {
+        &self.places
+    }
+
     /// The first argument without a dash.
     pub(crate) fn place(&self) -> Option<&str> {
         self.places.first().map(String::as_str)

@@ -15,6 +15,7 @@
 )]
 
 mod advisories;
+mod bench;
 mod cargo;
 mod dependencies;
 mod flags;
@@ -41,6 +42,8 @@ usage: cargo xtask COMMAND
   tidy [FOLDER]       the architecture rules; --quiet
   advisories          security advisories for Cargo.lock; --db PATH, --require, --lock FILE
   weigh               build seconds by crate, from scratch in target/weigh; --package NAME, --dev, --top N
+  bench gateway [SCENARIO]  the gateway under load, on a quiet machine: figures as JSON and as a table
+      --quick         fewer machines, shorter times: all in less than three minutes
   ci                  what CI runs: .ci/run
 
 exit status: 0 fine, 1 something is refused, 2 wrong usage";
@@ -89,6 +92,7 @@ fn run(command: &str, args: impl Iterator<Item = String>) -> Verdict {
         "tidy" => (&["--quiet"], &[], 1),
         "advisories" => (&["--require"], &["--db", "--lock"], 0),
         "weigh" => (&["--dev"], &["--package", "--top"], 0),
+        "bench" => (&["--quick"], &[], 2),
         "ci" => (&[], &[], 0),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
@@ -106,6 +110,7 @@ fn run(command: &str, args: impl Iterator<Item = String>) -> Verdict {
         "tidy" => tidy::run(&repository, &flags),
         "advisories" => advisories::run(&repository, &flags),
         "weigh" => weigh::run(&repository, &flags),
+        "bench" => bench::run(&repository, &flags),
         _ => repository.run_shown(".ci/run", &[]),
     };
     match done {

@@ -93,6 +93,17 @@ impl Repository {
             .map_err(|e| format!("cannot run {program}: {e}"))
     }
 
+    /// Runs cargo in the root with its output shown; whether it succeeded.
+    pub(crate) fn cargo_shown(&self, args: &[&str]) -> Result<bool, String> {
+        let program = cargo();
+        Command::new(&program)
+            .args(args)
+            .current_dir(&self.root)
+            .status()
+            .map(|status| status.success())
+            .map_err(|e| format!("cannot run {program}: {e}"))
+    }
+
     /// Runs a program of the repository with its output shown; whether it succeeded.
     pub(crate) fn run_shown(&self, program: &str, args: &[&str]) -> Result<bool, String> {
         Command::new(self.root.join(program))

@@ -1,0 +1,295 @@
+//! The processes of load, as the leader sees them.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    time::timeout,
+};
+
+use crate::{
+    BenchError,
+    gateway::{self, Cpu},
+    orders::{Acknowledged, Figures, Flood, FloodFigures, Hello, Machines, Order, Pace, Told},
+    rig::Rig,
+};
+
+/// How long an order may take.
+const PATIENCE: Duration = Duration::from_secs(180);
+/// A process of load has come up after so long.
+const START: Duration = Duration::from_secs(30);
+
+/// Machines to be spread over the processes of a herd.
+#[derive(Clone, Debug)]
+pub(crate) struct Spread {
+    pub(crate) gateway: SocketAddr,
+    pub(crate) count: u32,
+    /// New connections a second, all processes together.
+    pub(crate) per_second: u32,
+    pub(crate) proxied: bool,
+    pub(crate) return_after_ms: Option<u64>,
+}
+
+/// Several processes of load that work together.
+pub(crate) struct Herd {
+    loads: Vec<Load>,
+}
+
+impl Herd {
+    /// Starts so many processes on this CPU.
+    pub(crate) async fn start(
+        rig: &Rig,
+        count: usize,
+        cpu: Option<usize>,
+    ) -> Result<Self, BenchError> {
+        let mut loads = Vec::new();
+        for _ in 0..count {
+            loads.push(Load::start(rig, cpu).await?);
+        }
+        Ok(Self { loads })
+    }
+
+    /// Connects machines, and waits until each has a job.
+    pub(crate) async fn machines(&mut self, rig: &Rig, spread: &Spread) -> Result<(), BenchError> {
+        let loads = u32::try_from(self.loads.len()).unwrap_or(u32::MAX).max(1);
+        let mut first = 0;
+        for (at, load) in (0u32..).zip(&mut self.loads) {
+            let count = spread.count / loads + u32::from(at < spread.count % loads);
+            let address = Ipv4Addr::new(127, 0, 10 + u8::try_from(at).unwrap_or_default(), 1);
+            load.send(&Order::Machines(Machines {
+                gateway: spread.gateway,
+                shares: rig.shares(),
+                count,
+                first,
+                source: address,
+                per_second: (spread.per_second / loads).max(1),
+                proxied: spread.proxied,
+                return_after_ms: spread.return_after_ms,
+            }))
+            .await?;
+            first += count;
+        }
+        self.all_ready(spread.count).await
+    }
+
+    /// Waits until every machine has a job, and so many first jobs were given in all.
+    pub(crate) async fn ready(&mut self, count: u32, rounds: u64) -> Result<(), BenchError> {
+        let loads = self.loads.len() as u64;
+        for (at, load) in (0u64..).zip(&mut self.loads) {
+            let own = u64::from(count) / loads + u64::from(at < u64::from(count) % loads);
+            load.send(&Order::Ready { readied: own * rounds }).await?;
+        }
+        self.all_ready(count).await
+    }
+
+    async fn all_ready(&mut self, count: u32) -> Result<(), BenchError> {
+        let mut ready = 0;
+        for load in &mut self.loads {
+            match load.told().await? {
+                Told::Ready(machines) => ready += machines,
+                other => return Err(unexpected(&other, "how many are ready")),
+            }
+        }
+        match ready >= count {
+            true => Ok(()),
+            false => Err(BenchError::Late {
+                what: format!("{count} machines with a job, {ready} have one"),
+                seconds: 90,
+                log: String::new(),
+            }),
+        }
+    }
+
+    pub(crate) async fn pace(&mut self, pace: Pace) -> Result<(), BenchError> {
+        self.all(&Order::Pace(pace)).await.map(drop)
+    }
+
+    /// What happened since the last time this was asked.
+    pub(crate) async fn figures(&mut self) -> Result<Figures, BenchError> {
+        let mut sum = Figures::default();
+        for told in self.all(&Order::Figures).await? {
+            match told {
+                Told::Figures(figures) => sum.add(figures),
+                other => return Err(unexpected(&other, "figures")),
+            }
+        }
+        sum.latencies.sort_unstable();
+        Ok(sum)
+    }
+
+    pub(crate) async fn time_jobs(&mut self) -> Result<(), BenchError> {
+        self.all(&Order::TimeJobs).await.map(drop)
+    }
+
+    /// When each job came to each machine, each sorted, the earliest job first.
+    pub(crate) async fn arrivals(&mut self) -> Result<Vec<Vec<u64>>, BenchError> {
+        let mut jobs = std::collections::BTreeMap::<String, Vec<u64>>::new();
+        for told in self.all(&Order::Arrivals).await? {
+            match told {
+                Told::Arrivals(arrivals) => {
+                    for (job, times) in arrivals {
+                        jobs.entry(job).or_default().extend(times);
+                    }
+                }
+                other => return Err(unexpected(&other, "arrivals")),
+            }
+        }
+        let mut all: Vec<Vec<u64>> = jobs.into_values().collect();
+        all.iter_mut().for_each(|times| times.sort_unstable());
+        all.sort_by_key(|times| times.first().copied());
+        Ok(all)
+    }
+
+    pub(crate) async fn keep_acknowledged(&mut self) -> Result<(), BenchError> {
+        self.all(&Order::KeepAcknowledged).await.map(drop)
+    }
+
+    pub(crate) async fn acknowledged(&mut self) -> Result<Vec<Acknowledged>, BenchError> {
+        let mut all = Vec::new();
+        for told in self.all(&Order::Acknowledged).await? {
+            match told {
+                Told::Acknowledged(shares) => all.extend(shares),
+                other => return Err(unexpected(&other, "acknowledged shares")),
+            }
+        }
+        Ok(all)
+    }
+
+    pub(crate) async fn flood(&mut self, flood: Flood) -> Result<(), BenchError> {
+        self.all(&Order::Flood(flood)).await.map(drop)
+    }
+
+    pub(crate) async fn flood_so_far(&mut self) -> Result<FloodFigures, BenchError> {
+        self.flood_figures(&Order::FloodSoFar).await
+    }
+
+    pub(crate) async fn end_flood(&mut self) -> Result<FloodFigures, BenchError> {
+        self.flood_figures(&Order::EndFlood).await
+    }
+
+    async fn flood_figures(&mut self, order: &Order) -> Result<FloodFigures, BenchError> {
+        match self.all(order).await?.first() {
+            Some(Told::Flood(figures)) => Ok(*figures),
+            other => Err(BenchError::Told {
+                found: format!("{other:?}"),
+                expected: "what the flood did",
+            }),
+        }
+    }
+
+    /// Begins to burn; [`burnt`](Self::burnt) waits for the end.
+    pub(crate) async fn burn(&mut self, share: f64, time: Duration) -> Result<(), BenchError> {
+        for load in &mut self.loads {
+            load.send(&Order::Burn { share, seconds: time.as_secs_f64() }).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn burnt(&mut self) -> Result<(), BenchError> {
+        for load in &mut self.loads {
+            load.told().await?;
+        }
+        Ok(())
+    }
+
+    /// CPU time of all its processes, in seconds.
+    pub(crate) fn cpu_s(&self) -> f64 {
+        self.loads.iter().map(|load| Cpu::of(load.child.id()).total_s()).sum()
+    }
+
+    async fn all(&mut self, order: &Order) -> Result<Vec<Told>, BenchError> {
+        for load in &mut self.loads {
+            load.send(order).await?;
+        }
+        let mut told = Vec::new();
+        for load in &mut self.loads {
+            told.push(load.told().await?);
+        }
+        Ok(told)
+    }
+}
+
+/// One process of load; it is ended when it is dropped.
+struct Load {
+    child: Child,
+    lines: Lines<BufReader<OwnedReadHalf>>,
+    out: OwnedWriteHalf,
+}
+
+impl Load {
+    async fn start(rig: &Rig, cpu: Option<usize>) -> Result<Self, BenchError> {
+        let listener = TcpListener::bind("127.0.0.1:0").await;
+        let listener = listener.map_err(BenchError::io("listening for a process of load"))?;
+        let address = listener.local_addr().map_err(BenchError::io("listening"))?;
+        let mut command = Command::new(&rig.own_program);
+        command.args(["load", "--control", &address.to_string(), "--number", "0"]);
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let child = gateway::spawn_on(cpu, command)?;
+        let accepted = timeout(START, listener.accept()).await;
+        let late = |_| BenchError::Late {
+            what: "a process of load".into(),
+            seconds: START.as_secs(),
+            log: String::new(),
+        };
+        let (stream, _) =
+            accepted.map_err(late)?.map_err(BenchError::io("a process of load comes"))?;
+        let mut load = Self::over(child, stream);
+        let hello = load.line().await?;
+        serde_json::from_str::<Hello>(&hello).map_err(BenchError::part)?;
+        Ok(load)
+    }
+
+    fn over(child: Child, stream: TcpStream) -> Self {
+        let (read, out) = stream.into_split();
+        Self { child, lines: BufReader::new(read).lines(), out }
+    }
+
+    async fn send(&mut self, order: &Order) -> Result<(), BenchError> {
+        let mut line = serde_json::to_vec(order).map_err(BenchError::part)?;
+        line.push(b'\n');
+        self.out.write_all(&line).await.map_err(BenchError::io("ordering a process of load"))
+    }
+
+    async fn told(&mut self) -> Result<Told, BenchError> {
+        match serde_json::from_str(&self.line().await?).map_err(BenchError::part)? {
+            Told::Failed(why) => Err(BenchError::Part(why)),
+            told => Ok(told),
+        }
+    }
+
+    async fn line(&mut self) -> Result<String, BenchError> {
+        let heard = timeout(PATIENCE, self.lines.next_line()).await;
+        let late = |_| BenchError::Late {
+            what: "the answer of a process of load".into(),
+            seconds: PATIENCE.as_secs(),
+            log: String::new(),
+        };
+        let line = heard.map_err(late)?.map_err(BenchError::io("hearing a process of load"))?;
+        line.ok_or_else(|| BenchError::Ended {
+            program: "a process of load".into(),
+            how: "its connection is gone".into(),
+            log: String::new(),
+        })
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn unexpected(told: &Told, expected: &'static str) -> BenchError {
+    let found = format!("{told:?}").chars().take(80).collect();
+    BenchError::Told { found, expected }
+}

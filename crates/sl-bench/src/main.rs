@@ -1,0 +1,74 @@
+//! The program behind `cargo xtask bench gateway`.
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line tool: its reports are its product"
+)]
+
+use std::{net::SocketAddr, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use sl_bench::{Scenario, bench, load, sessions};
+
+/// The gateway under load, measured.
+#[derive(Parser, Debug)]
+#[command(name = "sl-bench")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Measures the gateway that lies beside this program
+    Gateway {
+        /// One scenario alone [default: all]
+        #[arg(value_enum)]
+        scenario: Option<Scenario>,
+        /// All in less than three minutes: fewer machines, shorter times
+        #[arg(long)]
+        quick: bool,
+    },
+    /// A process of load, led from outside; ends with the connection to who leads it
+    #[command(hide = true)]
+    Load {
+        /// Where the leader listens
+        #[arg(long)]
+        control: SocketAddr,
+        /// Which process of load it is
+        #[arg(long)]
+        number: usize,
+    },
+    /// Sessions over transports in memory, in this process alone
+    #[command(hide = true)]
+    Sessions {
+        /// How many
+        #[arg(long)]
+        count: u32,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Gateway { scenario, quick } => bench(scenario, quick, |line| eprintln!("{line}"))
+            .map(|report| {
+                println!("{}", report.json());
+                println!("{}", report.table());
+                report.is_kept()
+            }),
+        Command::Load { control, number } => load(control, number).map(|()| true),
+        Command::Sessions { count } => sessions(count).map(|figures| {
+            println!("{figures}");
+            true
+        }),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(wrong) => {
+            eprintln!("sl-bench: {wrong}");
+            ExitCode::from(1)
+        }
+    }
+}

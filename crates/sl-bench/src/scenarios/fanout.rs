@@ -1,0 +1,57 @@
+//! A job to all machines.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::{ONE_OF, Stage, number, times};
+use crate::{BenchError, Bound, Figure, instant::micros, rig::Rig};
+
+/// From the job to the last write that has returned, in milliseconds.
+const MOST: f64 = 100.0;
+const MACHINES: u32 = 10_000;
+
+pub(super) async fn run(rig: &Rig) -> Result<Vec<Figure>, BenchError> {
+    let jobs = rig.or(4, 12);
+    let pool = rig.pool(ONE_OF).await?;
+    let mut stage = Stage::set(rig, "fanout", &[pool.address], MACHINES, "").await?;
+    stage.herd.time_jobs().await?;
+    for _ in 0..jobs {
+        pool.job(true);
+        sleep(Duration::from_millis(1500)).await;
+    }
+    // The gateway tells of a job a second after it came.
+    sleep(Duration::from_millis(1000)).await;
+    let arrivals = stage.herd.arrivals().await?;
+    let seen = stage.herd.figures().await?;
+    let state = stage.gateway.state().await?;
+    stage.clear(rig).await?;
+    let latency = |name: &str| number(&state, &format!("/summary/gateway/job_latency/{name}"));
+    let (mut all, mut last) = (Vec::new(), Vec::new());
+    let written = pool.written();
+    for times in &arrivals {
+        let first = times.first().copied().unwrap_or_default();
+        let Some(sent) = written.iter().rev().find(|sent| **sent <= first) else { continue };
+        all.extend(times.iter().map(|at| micros(*sent, *at)));
+        last.extend(times.last().map(|at| micros(*sent, *at)));
+    }
+    let reached: usize = arrivals.iter().map(Vec::len).sum();
+    all.sort_unstable();
+    last.sort_unstable();
+    let mut figures = vec![
+        Figure::new("last write returned, worst job", latency("max_ms"), "ms")
+            .wanted(Bound::AtMost(MOST)),
+        Figure::new("last write returned, median job", latency("p50_ms"), "ms"),
+        Figure::new("jobs", latency("count"), ""),
+    ];
+    figures.extend(times("pool's write to a client's read", &all));
+    figures.extend(times("pool's write to the last client's read", &last));
+    figures.push(
+        Figure::new("jobs that came", reached as f64, "to machines")
+            .wanted(Bound::Is(f64::from(MACHINES) * f64::from(jobs))),
+    );
+    figures.push(
+        Figure::new("disconnects", seen.disconnects as f64, "machines").wanted(Bound::Is(0.0)),
+    );
+    Ok(figures)
+}

@@ -1,0 +1,26 @@
+//! Builds what is measured and what measures it, and starts the latter.
+
+use crate::flags::Flags;
+use crate::repository::Repository;
+
+/// What can be measured, and the package whose program does it.
+const SUBJECTS: [(&str, &str); 1] = [("gateway", "sl-bench")];
+
+/// `cargo xtask bench`
+pub(crate) fn run(repository: &Repository, flags: &Flags) -> Result<bool, String> {
+    let (subject, scenario) = match flags.places() {
+        [subject] => (subject.as_str(), None),
+        [subject, scenario] => (subject.as_str(), Some(scenario.as_str())),
+        _ => return Err("what is to be measured is not said, allowed: gateway".into()),
+    };
+    let found = SUBJECTS.iter().find(|(name, _)| *name == subject);
+    let (_, package) =
+        found.ok_or_else(|| format!("nothing measures `{subject}`, allowed: gateway"))?;
+    let build = ["build", "--release", "--package", "silverlode", "--package", package];
+    if !repository.cargo_shown(&build)? {
+        return Err("what is to be measured cannot be built".into());
+    }
+    let quick = flags.has("--quick").then_some("--quick");
+    let args: Vec<&str> = [subject].into_iter().chain(scenario).chain(quick).collect();
+    repository.run_shown(&format!("target/release/{package}"), &args)
+}

@@ -95,7 +95,7 @@ async fn own(mut machine: Machine, mut inbox: mpsc::Receiver<Ask>) {
                     Want::Figures | Want::Chart => Vec::new(),
                 };
                 let chart = match want {
-                    Want::Chart => machine.chart().map(<[_]>::to_vec).collect(),
+                    Want::Chart => machine.chart().map(|minute| minute.to_vec()).collect(),
                     Want::Figures | Want::Log => Vec::new(),
                 };
                 let look = Look {

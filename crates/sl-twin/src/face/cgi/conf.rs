@@ -32,21 +32,23 @@ pub(super) fn modern(_: &Request, look: &Look) -> Answer {
     Answer::query(&file)
 }
 
-/// Of an L3+, with the keys of its program.
+/// Of an L3+: keys and order as in the replies that `delawr0190/foreman-apps` recorded. Those of
+/// the fans stand there only when somebody has set them.
 pub(super) fn old(_: &Request, look: &Look) -> Answer {
     let conf = &look.readings.conf;
     let mut file = pools(&Conf { written: true, ..conf.clone() });
-    let lines = [
+    let mut lines = vec![
         ("api-listen", "true".to_owned()),
         ("api-network", "true".to_owned()),
         ("api-groups", quoted("A:stats:pools:devs:summary:version")),
         ("api-allow", quoted("A:0/0,W:*")),
-        ("bitmain-fan-ctrl", conf.fan_fixed.to_string()),
-        ("bitmain-fan-pwm", quoted(&conf.fan_pwm)),
-        ("bitmain-use-vil", "true".to_owned()),
-        ("bitmain-freq", quoted(&conf.freq)),
-        ("bitmain-voltage", quoted(&conf.voltage)),
     ];
+    if conf.fan_fixed {
+        lines.push(("bitmain-fan-ctrl", "true".to_owned()));
+        lines.push(("bitmain-fan-pwm", quoted(&conf.fan_pwm)));
+        lines.push(("bitmain-use-vil", "true".to_owned()));
+    }
+    lines.push(("bitmain-freq", quoted(&conf.freq)));
     end(&mut file, &lines, "");
     Answer::query(&file)
 }

@@ -1,7 +1,10 @@
 //! Scripts of the L3+: bodies are forms, answers are short. Keys of its system information as
-//! recorded in testdata/asic-api/antminer-l3plus; what the scripts that write print is recorded
-//! nowhere, and those who call them do not read it.
+//! recorded in testdata/asic-api/antminer-l3plus; `ok` and what is kept of a network that makes no
+//! sense are from scripts of that age. What the light answers is assumed from what asks it.
 
+use std::time::Duration;
+
+use super::writes::{is_hostname, looks_like_ip};
 use super::{Answer, net_type};
 use crate::conf::{Command, ConfChange, NetworkChange, PoolChange};
 use crate::face::http::Request;
@@ -68,18 +71,23 @@ pub(super) fn blink(request: &Request, look: &Look) -> Answer {
     Answer { command, ..Answer::text(format!("{body}\n")) }
 }
 
-/// `set_network_conf.cgi`.
+/// `set_network_conf.cgi`: what makes no sense keeps its value. It waits for the network.
 pub(super) fn set_network_conf(request: &Request, _: &Look) -> Answer {
     let form = Form::read(&request.body);
-    let change = NetworkChange {
-        hostname: form.get("_ant_conf_hostname"),
-        dhcp: form.get("_ant_conf_nettype").map(|kind| kind == "DHCP"),
-        address: form.get("_ant_conf_ipaddress"),
-        netmask: form.get("_ant_conf_netmask"),
-        gateway: form.get("_ant_conf_gateway"),
-        dns: form.get("_ant_conf_dnsservers"),
+    let dhcp = form.get("_ant_conf_nettype").is_some_and(|kind| kind == "DHCP");
+    let address = |name: &str| {
+        if dhcp { Some(String::new()) } else { form.get(name).filter(|it| looks_like_ip(it)) }
     };
-    Answer::text("ok\n").and(Command::SetNetwork(Box::new(change)))
+    let change = NetworkChange {
+        hostname: form.get("_ant_conf_hostname").filter(|name| is_hostname(name)),
+        dhcp: Some(dhcp),
+        address: address("_ant_conf_ipaddress"),
+        netmask: address("_ant_conf_netmask"),
+        gateway: address("_ant_conf_gateway"),
+        dns: address("_ant_conf_dnsservers"),
+    };
+    let answer = Answer::text("ok\n").and(Command::SetNetwork(Box::new(change)));
+    Answer { takes: Duration::from_secs(10), ..answer }
 }
 
 /// Names and values of a form.

@@ -202,14 +202,14 @@ pub(super) fn set_network_conf(request: &Request, _: &Look) -> Answer {
 }
 
 /// Four groups of one to three digits, of any size.
-fn looks_like_ip(text: &str) -> bool {
+pub(super) fn looks_like_ip(text: &str) -> bool {
     let digits =
         |group: &str| (1..=3).contains(&group.len()) && group.bytes().all(|it| it.is_ascii_digit());
     text.split('.').count() == 4 && text.split('.').all(digits)
 }
 
 /// Labels between dots: a letter first, a letter or digit last, hyphens within.
-fn is_hostname(text: &str) -> bool {
+pub(super) fn is_hostname(text: &str) -> bool {
     text.split('.').all(|label| {
         label.starts_with(|c: char| c.is_ascii_alphabetic())
             && label.ends_with(|c: char| c.is_ascii_alphanumeric())

@@ -6,7 +6,7 @@ use sl_twin::{Command, ConfChange, NetworkChange, PoolChange};
 use tokio::time::Instant;
 
 use super::booth::Booth;
-use super::client::{call, md5, post};
+use super::client::{call, get, md5, post};
 use super::sample;
 
 /// Posts to a page of an L7: the code in the answer, and what the machine was told.
@@ -123,7 +123,7 @@ async fn a_network_is_checked_field_by_field() {
 async fn the_l3plus_takes_forms() {
     let l3 = Booth::new(sample::l3plus());
     let body = "_ant_pool1url=stratum%2Btcp%3A%2F%2Fa%3A1&_ant_pool1user=u&_ant_pool1pw=p";
-    assert_eq!(post(&l3, "set_miner_conf", body).await.status, 200);
+    assert_eq!(post(&l3, "set_miner_conf", body).await.body, "ok\n");
     let pools = [pool("stratum+tcp://a:1", "u", "p"), PoolChange::default(), PoolChange::default()];
     let expect = ConfChange { pools, ..ConfChange::default() };
     assert_eq!(l3.told(), [Command::SetConf(Box::new(expect))]);
@@ -131,4 +131,27 @@ async fn the_l3plus_takes_forms() {
     assert_eq!(l3.told(), [Command::Blink(true)]);
     let asked = post(&l3, "blink", "action=onPageLoaded").await.body;
     assert_eq!(asked.trim(), r#"{"isBlinking":false}"#);
+    let network = "_ant_conf_nettype=Static&_ant_conf_hostname=9&_ant_conf_ipaddress=10.0.0.9&\
+                   _ant_conf_netmask=x";
+    assert_eq!(post(&l3, "set_network_conf", network).await.body, "ok\n");
+    let expect = NetworkChange {
+        dhcp: Some(false),
+        address: Some("10.0.0.9".to_owned()),
+        ..NetworkChange::default()
+    };
+    assert_eq!(l3.told(), [Command::SetNetwork(Box::new(expect))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_l3plus_tells_of_its_fans_when_they_are_set() {
+    let l3 = Booth::new(sample::l3plus());
+    let keys = async |l3: &Booth| {
+        let body = get(l3, "get_miner_conf").await.body;
+        let conf: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+        assert_eq!(conf["bitmain-freq"], "384");
+        conf.get("bitmain-fan-pwm").cloned()
+    };
+    assert_eq!(keys(&l3).await, None);
+    l3.change(|readings| readings.conf.fan_fixed = true);
+    assert_eq!(keys(&l3).await, Some("100".into()));
 }

@@ -8,10 +8,12 @@ use sl_config::Setting;
 mod config;
 mod journal;
 mod pool;
+mod twin;
 
 pub(crate) use config::{Config, TemplateArg};
 pub(crate) use journal::{FormatArg, Journal, RowsArg};
 pub(crate) use pool::Pool;
+pub(crate) use twin::{Twin, TwinWord};
 
 /// The operations suite of a Scrypt mine: Litecoin, Dogecoin and the coins merge-mined with them.
 ///
@@ -63,6 +65,8 @@ pub(crate) enum Command {
     Mine(Mine),
     /// The Stratum gateway alone
     Gateway,
+    /// Virtual ASICs alone: their face on the network, and real work for a pool
+    Twin(Twin),
     /// Simulated coin nodes alone
     Node,
     /// Hash rate of each engine on this machine, after its self-test

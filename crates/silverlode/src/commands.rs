@@ -9,6 +9,7 @@ mod farm;
 mod journal;
 mod pool;
 mod services;
+mod twin;
 mod words;
 
 use std::process::ExitCode;
@@ -29,6 +30,7 @@ pub(crate) fn run(cli: Cli, environment: &Environment) -> Result<ExitCode, Failu
         Command::Up => farm::up(global, environment),
         Command::Mine(mine) => farm::mine(&mine, global, environment),
         Command::Gateway => farm::gateway(global, environment),
+        Command::Twin(words) => twin::run(&words, global, environment),
         Command::Node => farm::node(global, environment),
         Command::Bench(bench) => bench::run(&bench, global, environment),
         Command::Config(config) => config::run(config, global, environment),

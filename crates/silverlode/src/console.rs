@@ -27,6 +27,9 @@ pub(crate) fn line(summary: &Summary) -> String {
         let noun = if gateway.connections == 1 { "machine" } else { "machines" };
         parts.push(format!("{} {noun}", gateway.connections));
     }
+    if let Some(twins) = &summary.twins {
+        parts.push(format!("{} of {} virtual machines mine", twins.mining, twins.total));
+    }
     if !summary.chains.is_empty() {
         let blocks: Vec<String> = summary
             .chains

@@ -36,6 +36,8 @@ pub enum Composition {
     Gateway,
     /// Simulated nodes alone.
     Node,
+    /// Virtual machines alone.
+    Twin,
 }
 
 impl Composition {
@@ -43,7 +45,7 @@ impl Composition {
     const fn habit(self) -> Habit {
         match self {
             Self::Mine => Habit::Alone,
-            Self::Up | Self::Gateway | Self::Node => Habit::Beside,
+            Self::Up | Self::Gateway | Self::Node | Self::Twin => Habit::Beside,
         }
     }
 }
@@ -87,6 +89,9 @@ pub enum AssembleError {
         "gateway.listen is {0}, allowed is a port from 1 to 65535: this machine's engines come in by it"
     )]
     GatewayPort(SocketAddr),
+    /// The scenario of the virtual machines cannot be used.
+    #[error("machines.scenario: {0}")]
+    Scenario(String),
     /// Nothing to mine on.
     #[error(
         "production mode needs somewhere to mine: give -o stratum+tcp://HOST:PORT -u USER, or pool.url and \
@@ -107,6 +112,7 @@ impl AssembleError {
                 | Self::Pools { .. }
                 | Self::Strategy(_)
                 | Self::GatewayPort(_)
+                | Self::Scenario(_)
                 | Self::NoSource
         )
     }
@@ -265,6 +271,7 @@ impl Builder {
                 let source = parts.source()?;
                 parts.hasher(source, "cpu");
             }
+            Composition::Twin => parts.machines(None)?,
             Composition::Up => {
                 let source = parts.source()?;
                 parts.gateway(source)?;

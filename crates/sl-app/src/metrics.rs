@@ -475,6 +475,60 @@ pub const METRICS: &[Metric] = &[
     gauge("process_open_fds", "Open files and sockets of this process.", &[], |state| {
         one(state.summary.process.open_files.map(|files| files as f64))
     }),
+    gauge(
+        "silverlode_twin_machines",
+        "Virtual machines by what they do: mining, asleep, stopped, starting.",
+        &["state"],
+        |state| {
+            of_twins(state, |twins| {
+                let others = twins.mining + twins.asleep + twins.stopped;
+                labelled([
+                    ("mining", twins.mining),
+                    ("asleep", twins.asleep),
+                    ("stopped", twins.stopped),
+                    ("starting", twins.total.saturating_sub(others)),
+                ])
+            })
+        },
+    ),
+    gauge(
+        "silverlode_twin_shown_hashes_per_second",
+        "Hash rate that virtual machines show together, which carries the scale.",
+        &[],
+        |state| of_twins(state, |twins| one(Some(twins.hashrate_shown_hs))),
+    ),
+    gauge(
+        "silverlode_twin_hash_scale",
+        "Hashes that virtual machines claim for each real one.",
+        &[],
+        |state| of_twins(state, |twins| one(Some(twins.hash_scale))),
+    ),
+    counter(
+        "silverlode_twin_shares_total",
+        "Shares of virtual machines by what their pools said: accepted, rejected, stale (none).",
+        &["verdict"],
+        |state| {
+            of_twins(state, |twins| {
+                labelled([
+                    ("accepted", twins.accepted),
+                    ("rejected", twins.rejected),
+                    ("stale", twins.stale),
+                ])
+            })
+        },
+    ),
+    counter(
+        "silverlode_twin_hashes_total",
+        "Real hashes made for virtual machines.",
+        &[],
+        |state| of_twins(state, |twins| one(Some(twins.hashes as f64))),
+    ),
+    counter(
+        "silverlode_twin_hashes_missed_total",
+        "Real hashes that virtual machines should have made and that the engine had no time for.",
+        &[],
+        |state| of_twins(state, |twins| one(Some(twins.hashes_missed))),
+    ),
 ];
 // tidy: end
 
@@ -508,6 +562,10 @@ fn labelled<'a>(counts: impl IntoIterator<Item = (&'a str, u64)>) -> Samples {
 
 fn of_gateway(state: &State, value: impl Fn(&sl_view::Gateway) -> Samples) -> Samples {
     state.summary.gateway.as_ref().map_or_else(Vec::new, value)
+}
+
+fn of_twins(state: &State, value: impl Fn(&sl_view::Twins) -> Samples) -> Samples {
+    state.summary.twins.as_ref().map(value).unwrap_or_default()
 }
 
 fn of_pool(state: &State, value: impl Fn(&sl_view::Pool) -> Samples) -> Samples {

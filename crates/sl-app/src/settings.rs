@@ -8,6 +8,7 @@ use sl_config::{Check, FormatVersion, Secret, Wrong};
 use sl_gateway::GatewaySettings;
 use sl_hasher::HasherSettings;
 use sl_solo::{CoinName, NodeSection, SoloSection};
+use sl_twin::MachinesSettings;
 use sl_units::HashRate;
 use sl_upstream::{FailoverSettings, PoolEntry, PoolSettings};
 
@@ -57,6 +58,8 @@ sl_config::settings! {
         section journal: JournalSettings,
         /// This machine's own engines.
         section mine: HasherSettings,
+        /// Virtual machines: ASICs with their face on the network that really mine.
+        section machines: MachinesSettings,
         /// The control door: health, services, metrics and the state, over HTTP.
         section control: ControlSettings,
         /// A pool to work for.
@@ -171,6 +174,9 @@ pub fn check_plan(settings: &Settings, check: &mut Check<'_>) {
     }
     if let Some(Err(wrong)) = settings.pool.as_ref().map(PoolSettings::login) {
         check.refuse("pool.user", Wrong::value(wrong.to_string()));
+    }
+    if let Err((key, wrong)) = settings.machines.check() {
+        check.refuse(key, wrong);
     }
     pools::check(settings, check);
     if settings.mode == Mode::Production {

@@ -10,6 +10,7 @@ use sl_simnode::{NodeHandle, NodeStatus};
 use sl_solo::SoloStatus;
 use sl_supervise::{Class, HealthTable};
 use sl_telemetry::HistogramSnapshot;
+use sl_twin::FarmStatus;
 use sl_units::Mono;
 use sl_upstream::{GroupStatus, PoolState, PoolStatus};
 use sl_view::{
@@ -21,6 +22,7 @@ use tokio::sync::watch;
 use crate::{blocks::Tallies, latency::Latencies};
 
 mod gateway;
+mod twins;
 mod upstream;
 
 /// Tells the state at any instant. Cheap to clone.
@@ -41,6 +43,8 @@ pub struct View {
     /// Several pools as one, with the source that says how wide they are.
     pub(crate) upstream: Option<(GroupStatus, SourceHandle)>,
     pub(crate) hasher: Option<watch::Receiver<HasherStatus>>,
+    /// Virtual machines: their model, their net, how they fare.
+    pub(crate) twins: Option<(&'static str, String, watch::Receiver<FarmStatus>)>,
 }
 
 impl View {
@@ -67,6 +71,11 @@ impl View {
             summary.machines = Machines { online: gateway.connections, total: gateway.connections };
             let tips = self.latencies.as_ref().map(|latencies| as_latency(&latencies.borrow()));
             summary.gateway = Some(gateway::gateway(&gateway, tips, now, scale));
+        }
+        if let Some((model, net, twins)) = &self.twins {
+            let twins = twins::twins(model, net, &twins.borrow());
+            twins::count(&mut summary, &twins);
+            summary.twins = Some(twins);
         }
         if let Some((url, pool)) = &self.pool {
             summary.pool = Some(as_pool(url, &pool.borrow(), now));

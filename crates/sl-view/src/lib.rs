@@ -22,10 +22,12 @@ use serde::{Deserialize, Serialize};
 
 mod gateway;
 mod plan;
+mod twins;
 mod upstream;
 
 pub use gateway::{Credited, Gateway, Journal, ProvenRate, Slots, WorkDone, Worker};
 pub use plan::{FarmPlan, PlannedGateway, PlannedPool, PlannedSlots};
+pub use twins::Twins;
 pub use upstream::{FailoverEvent, Upstream, UpstreamAddress, UpstreamPool};
 
 /// What a running program is for.
@@ -76,6 +78,9 @@ pub struct Summary {
     pub upstream: Option<Upstream>,
     /// Machines.
     pub machines: Machines,
+    /// The virtual machines of this program; `null` where there are none.
+    #[serde(default)]
+    pub twins: Option<Twins>,
     /// Each service's state in one word.
     pub services: BTreeMap<String, String>,
     /// The process itself.
@@ -343,6 +348,7 @@ impl Summary {
             pool: None,
             upstream: None,
             machines: Machines::default(),
+            twins: None,
             services: BTreeMap::new(),
             process: Process::default(),
         }

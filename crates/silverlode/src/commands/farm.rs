@@ -31,6 +31,15 @@ pub(super) fn node(global: &Global, environment: &Environment) -> Result<ExitCod
     start(Composition::Node, &[], global, environment)
 }
 
+/// `silverlode twin`
+pub(super) fn twin(
+    flags: &[Flag],
+    global: &Global,
+    environment: &Environment,
+) -> Result<ExitCode, Failure> {
+    start(Composition::Twin, flags, global, environment)
+}
+
 /// `silverlode mine`
 pub(super) fn mine(
     mine: &Mine,
@@ -112,7 +121,7 @@ fn start(
     }
     // Several miners may run beside a farm; what keeps data, or owns ports, has the folder alone.
     let folder = match composition {
-        Composition::Mine => None,
+        Composition::Mine | Composition::Twin => None,
         _ => Some(DataFolder::open(&data_folder(global, environment)?)?),
     };
     let data = folder.as_ref().map(|folder| folder.path().to_owned());

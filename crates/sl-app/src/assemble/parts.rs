@@ -18,6 +18,7 @@ use sl_solo::{Solo, SoloPorts, SoloSection, SoloSettings, SoloStatus};
 use sl_stratum::Password;
 use sl_supervise::{HealthTable, ServiceId, ServiceSpec, Supervisor};
 use sl_telemetry::HistogramSnapshot;
+use sl_twin::FarmStatus;
 use sl_units::{HashRate, Mono};
 use sl_upstream::{GroupStatus, Pool, PoolOptions, PoolSettings, PoolStatus, Strategies, Upstream};
 use sl_view::World;
@@ -37,6 +38,7 @@ use crate::{
 use super::{AssembleError, Builder, Following, brought::Brought};
 
 mod journal;
+mod machines;
 mod simulated;
 
 /// Blocks found whose outcome nobody has taken yet.
@@ -80,6 +82,8 @@ pub(super) struct Parts {
     pub(super) strategies: Strategies,
     brought: Brought,
     hasher: Option<watch::Receiver<HasherStatus>>,
+    /// Virtual machines: their model, their net, how they fare.
+    twins: Option<(&'static str, String, watch::Receiver<FarmStatus>)>,
 }
 
 impl Parts {
@@ -111,6 +115,7 @@ impl Parts {
             strategies,
             brought,
             hasher: None,
+            twins: None,
         }
     }
 
@@ -354,6 +359,7 @@ impl Parts {
             pool: self.pool.clone(),
             upstream: self.upstream.clone(),
             hasher: self.hasher.clone(),
+            twins: self.twins.clone(),
         };
         // The door shows the health of all, itself included, so it gets the table afterwards.
         let (door_in, door) = watch::channel(None::<View>);

@@ -5,6 +5,7 @@ mod farm;
 mod litecoind;
 mod pools;
 mod settings;
+mod twins;
 
 use std::{net::TcpListener, time::Duration};
 

@@ -403,3 +403,28 @@ impl Door<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sl_work::SourceState;
+
+    use super::*;
+
+    #[test]
+    fn a_source_that_stays_too_narrow_is_told_after_a_minute() {
+        let at = |seconds| Mono::from_start(Duration::from_secs(seconds));
+        let state = SourceState::Working { since: Mono::default() };
+        let (status, source) = watch::channel(SourceStatus { widest: 8, state });
+        let mut width = Width { leased: 8, source, narrow_since: None };
+        let widen = |widest| status.send_modify(|status| status.widest = widest);
+        assert_eq!(width.is_over(true, at(0)), None, "wide enough");
+        widen(4);
+        assert_eq!(width.is_over(true, at(1)), None, "just now");
+        assert_eq!(width.is_over(false, at(70)), None, "somebody else has work");
+        assert_eq!((width.is_over(true, at(80)), width.is_over(true, at(139))), (None, None));
+        widen(0);
+        assert_eq!(width.is_over(true, at(140)), None, "it is away, and may come back wide");
+        widen(4);
+        assert_eq!((width.is_over(true, at(150)), width.is_over(true, at(210))), (None, Some(4)));
+    }
+}

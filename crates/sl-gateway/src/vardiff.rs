@@ -30,6 +30,8 @@ pub(crate) struct Vardiff {
     difficulty: Option<f64>,
     /// What was in force last: shares were counted at this one. Zero before the first job.
     told: f64,
+    /// What that was rounded from, and what it came to.
+    told_for: (f64, Option<ShareDifficulty>),
     /// The machine's own wish.
     wish: Option<ShareDifficulty>,
     /// Promised to the machine as a floor.
@@ -49,6 +51,7 @@ impl Vardiff {
         Self {
             difficulty: remembered.map(ShareDifficulty::get),
             told: 0.0,
+            told_for: (0.0, None),
             wish: None,
             floor: None,
             rate: None,
@@ -126,9 +129,17 @@ impl Vardiff {
         let (difficulty, of_its_own) = self.within(rules, difficulty, ceiling);
         // What only this job's ceiling took away comes back with a job that wants more.
         self.difficulty = Some(of_its_own);
-        let difficulty = rounded(difficulty);
-        self.told = difficulty.get();
-        difficulty
+        let (exact, told) = &mut self.told_for;
+        match told {
+            // Most jobs change nothing, and rounding takes longer than all else here.
+            Some(told) if *exact == difficulty => *told,
+            _ => {
+                let rounded = rounded(difficulty);
+                (*exact, *told) = (difficulty, Some(rounded));
+                self.told = rounded.get();
+                rounded
+            }
+        }
     }
 
     fn start(&self, rules: &Rules) -> Option<ShareDifficulty> {

@@ -95,6 +95,8 @@ fn md5(parts: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const URI: &str = "/cgi-bin/summary.cgi";
@@ -143,5 +145,13 @@ mod tests {
         assert_eq!(judge(&header("00", ", qop=auth-int, nc=1, cnonce=x")), Verdict::Malformed);
         assert_eq!(judge(&header("00", "").replace(URI, "/other")), Verdict::Malformed);
         assert_eq!(judge(&header("00", ", algorithm=md5-sess")), Verdict::Malformed);
+    }
+    proptest! {
+        #[test]
+        fn no_header_does_harm_or_lets_in(text in "[Dd]igest [ -~\u{80}-\u{ff}]{0,80}", more in any::<String>()) {
+            prop_assert_ne!(judge(&format!("{text}{more}")), Verdict::Welcome);
+            prop_assert_ne!(judge(&more), Verdict::Welcome);
+            prop_assert_ne!(judge(&header(&text, &more)), Verdict::Welcome);
+        }
     }
 }

@@ -226,6 +226,8 @@ impl<T: Into<Self>> From<Vec<T>> for Value {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn sample() -> Record {
@@ -251,5 +253,22 @@ mod tests {
     fn the_classic_form_marks_its_separators() {
         let record = Record::new().with("URL", "tcp://a,b|c=d").with("Up", true).with("n", 1.5);
         assert_eq!(record.classic(), r"URL=tcp://a\,b\|c\=d,Up=true,n=1.5");
+    }
+    proptest! {
+        #[test]
+        fn any_text_and_number_is_written_as_json_that_means_it(
+            key in any::<String>(), text in any::<String>(), number in -1e18_f64..1e18,
+        ) {
+            let record = Record::new().with(key.clone(), text.clone()).with("\u{1}n", number);
+            for written in [record.json(Form::default()), record.json_lines()] {
+                let read: serde_json::Value = serde_json::from_str(&written).expect("JSON");
+                if key != "\u{1}n" {
+                    prop_assert_eq!(&read[&key], &text);
+                }
+                // The reader rounds its last digit otherwise.
+                let (read, number) = (read["\u{1}n"].as_f64(), finite(number));
+                prop_assert!(read.is_some_and(|it| (it - number).abs() <= number.abs() * 1e-12));
+            }
+        }
     }
 }

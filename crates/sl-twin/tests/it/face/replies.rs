@@ -19,6 +19,10 @@ async fn an_array_asks_several_things_at_once_and_a_plus_does_not() {
     assert_eq!(all["nonsense"][0]["STATUS"][0]["Code"], 14);
     assert_eq!(all["pools"][0]["STATUS"][0]["Msg"], "3 Pool(s)");
     assert!(ask(&l7, r#"{"command":"summary+pools"}"#).await.contains("\"Code\":14"));
+    let many: Vec<String> = (0..20).map(|it| format!("c{it}")).collect();
+    let many = serde_json::json!({ "command": many }).to_string();
+    let many: serde_json::Value = serde_json::from_str(&ask(&l7, &many).await).unwrap();
+    assert_eq!(many.as_object().map(|it| it.len()), Some(11 + 1));
     // The old program is the other way round.
     let l3 = Booth::new(sample::l3plus());
     let both = ask(&l3, r#"{"command":"version+pools"}"#).await;
@@ -181,6 +185,23 @@ async fn a_connection_is_kept_for_sixteen_requests() {
     let closing = "GET / HTTP/1.0\r\n\r\n";
     let replies = port_80(&l7, &[closing.repeat(3).as_bytes()]).await;
     assert_eq!(replies.matches("HTTP/1.0 401").count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn methods_besides_the_usual_two_are_answered() {
+    let l7 = Booth::new(sample::l7());
+    let target = "/cgi-bin/stats.cgi";
+    let head = request("HEAD", target, &login("HEAD", target, "1", "root"), "");
+    let reply = port_80(&l7, &[head.as_bytes()]).await;
+    assert!(reply.starts_with("HTTP/1.1 200 OK\r\n") && reply.ends_with("\r\n\r\n"), "{reply}");
+    let options = request("OPTIONS", "*", &login("OPTIONS", "*", "1", "root"), "");
+    let reply = parse(&port_80(&l7, &[options.as_bytes()]).await);
+    assert!(reply.head.contains("Allow: OPTIONS, GET, HEAD, POST"), "{reply:?}");
+    let older = format!("GET {target} HTTP/1.0\r\n{}\r\n", login("GET", target, "1", "root"));
+    let reply = port_80(&l7, &[older.as_bytes()]).await;
+    assert!(reply.starts_with("HTTP/1.0 200 OK\r\nConnection: close\r\n"), "{reply}");
+    assert!(reply.ends_with("}\n"), "{reply}");
+    assert_eq!(get(&l7, "/").await.status, 200);
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,6 +8,7 @@ pub(crate) mod plan;
 
 pub(crate) use farm_plan::farm_plan;
 pub(crate) mod pool;
+mod upstream;
 
 use std::fmt::Write as _;
 
@@ -71,12 +72,19 @@ pub(crate) fn report(summary: &Summary) -> String {
         let _ = writeln!(text, "              {count} lost: {reason}");
     }
     if let Some(gateway) = &summary.gateway {
+        let _ = writeln!(
+            text,
+            "machines    {} connected, {} connections ended",
+            gateway.connections, gateway.disconnects
+        );
         let _ = writeln!(text, "job to machine     {}", latency(&gateway.job_latency));
         if let Some(tip) = &gateway.tip_latency {
             let _ = writeln!(text, "new tip to machine {}", latency(tip));
         }
     }
-    if let Some(pool) = &summary.pool {
+    if let Some(upstream) = &summary.upstream {
+        text.push_str(&upstream::upstream(upstream));
+    } else if let Some(pool) = &summary.pool {
         let _ = writeln!(
             text,
             "pool        {}: {} accepted, {} stale, {} refused, {} lost",

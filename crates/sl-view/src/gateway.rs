@@ -16,6 +16,9 @@ pub struct Gateway {
     pub connections: u64,
     /// Connections of machines since the start.
     pub connections_total: u64,
+    /// Connections of machines that ended; those that the stop ended are not counted.
+    #[serde(default)]
+    pub disconnects: u64,
     /// Shares accepted each second, of late.
     pub shares_per_s: f64,
     /// Proven shares that the journal did not take, so that they were not acknowledged.

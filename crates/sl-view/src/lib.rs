@@ -313,6 +313,7 @@ impl Summary {
     pub fn after(mut self, before: Self) -> Self {
         if let (Some(gateway), Some(before)) = (&mut self.gateway, before.gateway) {
             gateway.connections = before.connections;
+            gateway.disconnects = before.disconnects;
             gateway.shares_per_s = before.shares_per_s;
         }
         if let (Some(pool), Some(before)) = (&mut self.pool, before.pool) {

@@ -5,8 +5,10 @@ mod bench;
 mod doctor;
 mod journal;
 mod pool;
-
+mod processes;
 mod settings;
+mod sync_first;
+mod two_pools;
 
 use std::{
     fs,

@@ -22,6 +22,7 @@ pub(super) fn gateway(
         tls_listen: gateway.tls_listen.map(|listen| listen.to_string()),
         connections: gateway.connections,
         connections_total: gateway.connected,
+        disconnects: gateway.connected.saturating_sub(gateway.connections),
         shares_per_s: gateway.shares_per_s,
         shares_unrecorded: gateway.shares.unrecorded,
         stale_by_coin: by_coin(&gateway.stale_by_coin),

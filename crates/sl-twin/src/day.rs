@@ -16,7 +16,7 @@ use crate::scenario::Scenario;
 /// A pool that cannot be reached for so long counts as dead, seconds.
 const POOL_LOST_S: u64 = 60;
 /// Points of a trace.
-const POINTS: u64 = 720;
+const POINTS: u64 = 1440;
 
 /// Something that happened in a day.
 #[derive(Debug, Clone, PartialEq)]
@@ -227,7 +227,7 @@ impl Played {
         for (light, before, after) in lights {
             match (before, after) {
                 (Light::Good, Light::Bad { message, .. }) => {
-                    tell(What::Complains { light, message })
+                    tell(What::Complains { light, message });
                 }
                 (Light::Bad { .. }, Light::Good) => tell(What::Clears { light }),
                 _ => {}
@@ -278,7 +278,7 @@ mod tests {
         let (events, traces) = play(7);
         assert!(events.is_sorted_by_key(|event| event.at));
         assert_eq!(traces.len(), 3);
-        assert!(traces.iter().all(|trace| trace.samples.len() == 720));
+        assert!(traces.iter().all(|trace| trace.samples.len() == 1440));
         let text: Vec<String> = events.iter().map(ToString::to_string).collect();
         // What must come of what the file says, whatever chance adds: hour, machine, what.
         for (hour, machine, what) in [

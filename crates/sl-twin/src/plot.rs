@@ -96,11 +96,11 @@ pub fn svg(trace: &Trace) -> String {
     );
     let bottom = first + 3.0 * PANEL + 2.0 * GAP;
     faults(&mut out, trace, &lanes, first, bottom);
+    hours(&mut out, trace, first, bottom);
     for (at, (title, lines)) in panels.iter().enumerate() {
         let top = first + at as f64 * (PANEL + GAP);
         panel(&mut out, trace, title, lines, top);
     }
-    hours(&mut out, trace, first, bottom);
     out.push_str("</svg>\n");
     out
 }
@@ -196,35 +196,34 @@ fn panel(out: &mut String, trace: &Trace, title: &str, lines: &[Line<'_>], top: 
     }
 }
 
-/// The axis of time.
+/// The axis of time: its lines behind everything, its labels below.
 fn hours(out: &mut String, trace: &Trace, first: f64, bottom: f64) {
     let seconds = trace.length.as_secs_f64().max(1.0);
     let steps: [f64; 11] =
         [10.0, 30.0, 60.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 10_800.0, 21_600.0, 86_400.0];
     let step = steps.into_iter().find(|step| seconds / step <= 13.0).unwrap_or(86_400.0 * 3.0);
-    let mut at = 0.0;
-    while at <= seconds {
-        let x = LEFT + (WIDTH - LEFT - RIGHT) * at / seconds;
-        let whole = at as u64;
-        let label = match step {
-            86_400.0.. => format!("day {}", whole / 86_400),
-            60.0.. => format!("{}:{:02}", whole / 3600, whole / 60 % 60),
-            _ => format!("{}:{:02}", whole / 60, whole % 60),
-        };
-        let _ = writeln!(
-            out,
-            "<path d=\"M{x:.1} {first:.1}V{:.1}\" stroke=\"#eee\"/>\
-             <text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"#555\">{label}</text>",
-            bottom + 5.0,
-            bottom + 20.0,
-        );
-        at += step;
-    }
     let unit = match step {
         86_400.0.. => "time, days",
         60.0.. => "time, hours:minutes",
         _ => "time, minutes:seconds",
     };
+    for mark in 0..=(seconds / step) as u32 {
+        let at = step * f64::from(mark);
+        let x = across(trace, Duration::from_secs_f64(at));
+        let whole = at as u64;
+        let label = match step {
+            86_400.0.. => format!("{}", whole / 86_400),
+            60.0.. => format!("{}:{:02}", whole / 3600, whole / 60 % 60),
+            _ => format!("{}:{:02}", whole / 60, whole % 60),
+        };
+        let _ = writeln!(
+            out,
+            "<path d=\"M{x:.1} {first:.1}V{:.1}\" stroke=\"#e4e4e4\"/>\
+             <text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"#555\">{label}</text>",
+            bottom + 5.0,
+            bottom + 20.0,
+        );
+    }
     let _ = writeln!(
         out,
         "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"#555\">{unit}</text>",

@@ -7,8 +7,10 @@ use crate::fault::MOST_FANS;
 use crate::model::Model;
 use crate::physics::normal;
 
-/// The slowest command that turns a fan, percent.
+/// The slowest command that turns a fan, percent; and of the loop while the boards have power, so
+/// that a start does not find them asleep. Assumed.
 const SLOWEST: f64 = 10.0;
+const SLOWEST_POWERED: f64 = 30.0;
 /// The fastest change of the command in a step, percent.
 const MOST_CHANGE: f64 = 10.0;
 /// Gains, for a plant that answers a percent of command with about -0.6 K within a minute: percent
@@ -69,7 +71,7 @@ impl Fans {
     }
 
     /// A step of the loop: the hottest chip against what it should be.
-    pub(super) fn control(&mut self, hottest_c: f64, target_c: f64) {
+    pub(super) fn control(&mut self, hottest_c: f64, target_c: f64, powered: bool) {
         let (kp, ki, kd) = GAINS;
         let period = f64::from(self.wait + 1);
         let error = hottest_c - target_c;
@@ -77,7 +79,8 @@ impl Fans {
         let change =
             kp * (error - last) + ki * error * period + kd * (error - 2.0 * last + before) / period;
         self.errors = Some((error, last));
-        self.command(self.pwm + change.clamp(-MOST_CHANGE, MOST_CHANGE));
+        let least = if powered { SLOWEST_POWERED } else { SLOWEST };
+        self.command((self.pwm + change.clamp(-MOST_CHANGE, MOST_CHANGE)).max(least));
     }
 
     /// The command is set from outside of the loop, percent.

@@ -305,7 +305,7 @@ impl Machine {
             (State::Stopped(_), _) => self.fans.command(100.0),
             _ if conf.fan_fixed => self.fans.command(conf.fan_pwm_percent()),
             (_, Some(hottest)) => {
-                self.fans.control(f64::from(hottest), self.spec.model.temps_c[3]);
+                self.fans.control(f64::from(hottest), self.spec.model.temps_c[3], powered);
             }
             (_, None) if powered => self.fans.command(100.0),
             (_, None) => self.fans.command(30.0),

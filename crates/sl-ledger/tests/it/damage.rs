@@ -1,6 +1,9 @@
 //! Torn files, files of others, a full disk, and who changes what was written.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use sl_ledger::{Options, Unwritten};
 
@@ -25,8 +28,10 @@ async fn a_torn_file_is_set_aside_and_a_new_one_begun() {
             *byte = byte.wrapping_mul(31).wrapping_add(0x5a);
         }
         std::fs::write(&file, &bytes).unwrap();
-        let run = Run::start(place.path(), NOON).await;
-        run.write(shares(5000..5100, NOON)).await;
+        // Later: files of one day are told apart by the instant they were begun at.
+        let later = NOON + Duration::from_secs(1);
+        let run = Run::start(place.path(), later).await;
+        run.write(shares(5000..5100, later)).await;
         assert_eq!(run.journal.status().borrow().set_aside, 1, "{from}..{to}");
         run.stop().await;
         assert_eq!(

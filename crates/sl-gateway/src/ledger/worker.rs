@@ -118,3 +118,39 @@ impl Worker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sl_guard::proof::Requirement;
+
+    use super::*;
+
+    #[test]
+    fn what_a_whole_farm_proves_is_divided_among_its_machines() {
+        let rules = ShortfallRules::design(Requirement::default()).expect("in range");
+        let difficulty = ShareDifficulty::new(1000.0).expect("positive");
+        let at = |seconds| Mono::from_start(Duration::from_secs(seconds));
+        let mut worker = Worker::default();
+        worker.remember(HashRate::from_hs(7.0));
+        for _ in 0..4 {
+            worker.came(at(0));
+        }
+        assert_eq!(worker.known_rate(at(0)), Some(HashRate::from_hs(7.0)), "of an earlier run");
+        worker.diligence.works(&rules, true, at(0));
+        for second in 1..=600 {
+            worker.diligence.share(&rules, difficulty, at(second));
+        }
+        let each = |worker: &mut Worker, seconds| {
+            let rate = worker.known_rate(at(seconds)).expect("many shares").hs();
+            rate / difficulty.expected_hashes()
+        };
+        assert!((each(&mut worker, 600) - 0.25).abs() < 0.01);
+        // All leave and come back one by one: the first of them is not all of them.
+        worker.machines = 0;
+        worker.came(at(600));
+        assert!((each(&mut worker, 600) - 0.25).abs() < 0.01);
+        worker.machines = 0;
+        worker.came(at(3600));
+        assert_eq!(worker.most, (1, at(3600)), "for an hour no more than one");
+    }
+}

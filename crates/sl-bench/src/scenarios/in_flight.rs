@@ -32,8 +32,9 @@ async fn once(rig: &Rig, resumes: bool) -> Result<Vec<Figure>, BenchError> {
     settled(&mut stage.herd).await?;
     drop(jobs);
     sleep(Duration::from_millis(100)).await;
-    let in_flight = proxy.counts().in_flight() as f64;
     proxy.cut();
+    // Answers pass until it happens; what comes again does so much later.
+    let in_flight = proxy.until(|counts| counts.cut > 0).await.in_flight() as f64;
     let accounted = |state: &serde_json::Value| {
         number(state, "/summary/pool/lost") + number(state, "/summary/pool/resubmitted")
     };

@@ -30,6 +30,7 @@ pub(crate) struct Cli {
 
 /// Flags of every command.
 #[derive(Args, Debug, Clone)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
     /// Settings file [default: ./silverlode.yaml, then ~/.config/silverlode/silverlode.yaml]
     #[arg(long, global = true, value_name = "FILE")]

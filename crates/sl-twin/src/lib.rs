@@ -25,6 +25,7 @@ pub mod day;
 pub mod face;
 mod farm;
 mod fault;
+mod kept;
 mod machine;
 pub mod model;
 mod net;
@@ -42,6 +43,7 @@ pub use conf::{
 };
 pub use farm::{FarmStatus, Gone, MachineHandle};
 pub use fault::{Fault, Sensor};
+pub use kept::KeptError;
 pub use machine::{Applied, Machine, Output, PoolEvent, Spec, Truth};
 pub use model::Model;
 pub use net::{DoorError, Subnet, SubnetError};

@@ -1,6 +1,7 @@
 //! One machine: what it is configured to do, the physics inside, what is wrong with it, and what it
 //! has counted.
 
+mod ailing;
 mod fans;
 mod heat;
 mod life;

@@ -118,3 +118,35 @@ impl Fans {
         self.rpm().iter().zip(&self.full).filter(|pair| at(*pair)).count()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn twenty_steps_take_a_second_and_later_ones_two() {
+        let model = Model::by_id("antminer-l7").expect("in the table");
+        let mut fans = Fans::new(model, &mut fastrand::Rng::with_seed(1));
+        for _ in 0..2 {
+            fans.begin();
+            let due: Vec<bool> = (0..30).map(|_| fans.due()).collect();
+            assert!(due[..21].iter().all(|due| *due), "{due:?}");
+            let later: Vec<bool> = due[21..].to_vec();
+            assert_eq!(later, [false, true, false, true, false, true, false, true, false]);
+        }
+    }
+
+    #[test]
+    fn the_loop_does_not_leave_its_bounds() {
+        let model = Model::by_id("antminer-l7").expect("in the table");
+        let mut fans = Fans::new(model, &mut fastrand::Rng::with_seed(1));
+        for hottest in [-300.0, 1e9, f64::NAN, f64::INFINITY, -1.0, 76.0] {
+            for _ in 0..50 {
+                fans.control(hottest, 76.0, true);
+                fans.turn(&[1.0; MOST_FANS]);
+                assert!((SLOWEST_POWERED..=100.0).contains(&fans.percent()), "{hottest}");
+                assert!(fans.rpm().iter().all(|rpm| (0.0..7000.0).contains(rpm)));
+            }
+        }
+    }
+}

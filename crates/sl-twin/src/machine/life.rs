@@ -1,11 +1,7 @@
 //! What the machine goes through: starting, mining, sleeping, waiting, stopping; and the protections.
 
-use std::time::Duration;
-
-use sl_scenario::Edge;
-
 use super::Machine;
-use crate::fault::{Effects, Fault, MOST_BOARDS, Sensor, damage, gone};
+use crate::fault::{MOST_BOARDS, Sensor};
 use crate::readings::{State, Stop};
 
 /// From the start of the control board to its network, seconds. Assumed.
@@ -149,71 +145,6 @@ impl Machine {
 
     pub(super) fn smooth(&mut self, good_hs: f64) {
         self.life.smoothed_hs += (good_hs - self.life.smoothed_hs) / 60.0;
-    }
-
-    /// The faults that begin or end in this second.
-    pub(super) fn pass_faults(&mut self) {
-        let Some(at) = self.seconds.checked_sub(self.lead) else { return };
-        let at = Duration::from_secs(at);
-        if let Some(every) = self.effects.reboots
-            && self.uptime() >= every.as_secs()
-        {
-            self.boot();
-        }
-        let edges = self.faults.next_edge().is_some_and(|edge| edge <= at);
-        if !edges && self.gone == 0 {
-            return;
-        }
-        let mut hijacks = Vec::new();
-        for passed in self.faults.advance(at) {
-            if let Fault::HijackedPool { url, user } = &passed.span.effect {
-                hijacks.push((passed.edge, url.clone(), user.clone()));
-            }
-        }
-        for (edge, url, user) in hijacks {
-            self.hijack(edge, url, user);
-        }
-        let gone = self.faults.active().map(|span| match &span.effect {
-            Fault::DyingBoard { every, .. } => gone(*every, at.saturating_sub(span.start)),
-            _ => 0,
-        });
-        let gone = gone.fold(0, usize::saturating_add);
-        if !edges && gone == self.gone {
-            return;
-        }
-        self.gone = gone;
-        self.effects = Effects::of(self.faults.active().map(|span| &span.effect));
-        for (place, slot) in self.slots.iter_mut().enumerate() {
-            slot.sensors.faults(place, self.faults.active());
-            slot.board.change(|chips| {
-                for chip in chips {
-                    (chip.works, chip.answers) = (true, true);
-                }
-            });
-            for span in self.faults.active() {
-                let lasts = at.saturating_sub(span.start);
-                damage(&span.effect, place, lasts, self.spec.seed, &mut slot.board);
-            }
-        }
-    }
-
-    fn hijack(&mut self, edge: Edge, url: String, user: String) {
-        let old = self.kept.conf.pools.clone();
-        let Some(first) = self.kept.conf.pools.first_mut() else { return };
-        let thiefs = first.url == url && first.user == user;
-        match edge {
-            Edge::Start => {
-                self.stolen.get_or_insert_with(|| first.clone());
-                (first.url, first.user) = (url, user);
-            }
-            // Whoever has written his own pools since has put it right himself.
-            Edge::End => match self.stolen.take() {
-                Some(owners) if thiefs => *first = owners,
-                _ => return,
-            },
-        }
-        self.pools.reload(&old, &self.kept.conf.pools);
-        self.generation += 1;
     }
 
     /// What time alone brings.

@@ -370,6 +370,25 @@ fn what_ends_is_as_before() {
 }
 
 #[test]
+fn a_fault_may_come_at_any_time() {
+    let (url, user) = ("stratum+tcp://thief:1".to_owned(), "thief".to_owned());
+    let hijack = Fault::HijackedPool { url, user };
+    let faults = vec![Span::new(Duration::from_secs(10), None, 0, hijack)];
+    let mut bench = Bench::warm(l7(), Release::R202405, faults);
+    bench.run(20);
+    let mut change = ConfChange::default();
+    change.pools[0].user = Some("owner".to_owned());
+    bench.tell(Command::SetConf(Box::new(change)));
+    let now = bench.now();
+    bench.machine.suffer(Fault::NetworkLost, Some(Duration::from_secs(30)), now);
+    bench.machine.suffer(Fault::DeadChip { board: 0, chip: 3 }, None, now);
+    let shown = bench.run(5).readings();
+    assert!(!shown.manners.reachable && shown.boards[0].chips[3] == ChipMark::Bad);
+    assert_eq!(shown.conf.pools[0].user, "owner", "what was before does not come twice");
+    assert!(bench.run(30).readings().manners.reachable);
+}
+
+#[test]
 fn pools_are_counted_and_another_pool_begins_anew() {
     let mut bench = Bench::l7();
     let now = bench.run(1).now();

@@ -28,6 +28,11 @@ fn main() {
         rate = machines.iter_mut().map(|machine| machine.step(now).hash_rate.hs()).sum();
     }
     let took = begun.elapsed().as_secs_f64() / SECONDS as f64;
+    let now = Mono::from_start(Duration::from_secs(SECONDS));
+    #[expect(clippy::disallowed_methods, reason = "a measurement asks the real clock")]
+    let begun = std::time::Instant::now();
+    let boards: usize = machines.iter().map(|machine| machine.readings(now).boards.len()).sum();
+    let shown = begun.elapsed().as_secs_f64();
     #[expect(clippy::print_stdout, reason = "an example prints")]
     {
         println!(
@@ -35,6 +40,11 @@ fn main() {
             rate / 1e12,
             took * 1e3,
             took * 1e9 / MACHINES as f64
+        );
+        println!(
+            "what they show, once ({boards} boards): {:.1} ms, {:.0} ns a machine",
+            shown * 1e3,
+            shown * 1e9 / MACHINES as f64
         );
     }
 }

@@ -255,9 +255,12 @@ fn shades(timeline: &Timeline<Fault>, machine: usize, length: Duration) -> Vec<S
 
 #[cfg(test)]
 mod tests {
+    use sl_config::{Kind, Setting};
+
     use super::*;
     use crate::model::Model;
     use crate::release::Release;
+    use crate::scenario::FaultKind;
 
     const BAD_DAY: &str = include_str!("../../../examples/scenarios/bad-day.yaml");
 
@@ -280,6 +283,10 @@ mod tests {
         assert_eq!(traces.len(), 3);
         assert!(traces.iter().all(|trace| trace.samples.len() == 1440));
         let text: Vec<String> = events.iter().map(ToString::to_string).collect();
+        let Kind::Words(kinds) = <FaultKind as Setting>::KIND else { unreachable!("words") };
+        for kind in kinds {
+            assert!(text.iter().any(|line| line.contains(kind)), "{kind}: one of everything");
+        }
         // What must come of what the file says, whatever chance adds: hour, machine, what.
         for (hour, machine, what) in [
             ("01:20", 0, "dead-chip (board 1, chip 42)"),
@@ -291,6 +298,7 @@ mod tests {
             ("13:", 1, "stopped-over-temperature"),
             ("16:0", 2, "stopped-fan"),
             ("17:00", 0, "stopped-sensor"),
+            ("17:3", 1, "rate: Rate is lower than ideal rate"),
             ("21:", 0, "booting"),
         ] {
             let machine = format!("machine {machine} ");

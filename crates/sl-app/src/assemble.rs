@@ -271,14 +271,16 @@ impl Builder {
                 let source = parts.source()?;
                 parts.hasher(source, "cpu");
             }
-            Composition::Twin => parts.machines(None)?,
+            Composition::Twin => parts.machines_alone()?,
             Composition::Up => {
                 let source = parts.source()?;
+                parts.plan_machines()?;
                 parts.gateway(source)?;
                 if parts.is_educational() {
                     // The engines come in by the door that every machine uses.
                     let own = parts.own_gateway()?;
                     parts.hasher(own, "cpu");
+                    parts.machines_at_gateway();
                 }
             }
         }

@@ -159,6 +159,12 @@ impl CpuShare {
         self.0
     }
 
+    /// Half of it, a hundredth at least.
+    #[must_use]
+    pub const fn half(self) -> Self {
+        Self((self.0 / 2.0).max(0.01))
+    }
+
     /// Whether it limits nothing.
     #[must_use]
     pub fn is_whole(self) -> bool {

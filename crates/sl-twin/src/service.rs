@@ -155,7 +155,7 @@ impl Twins {
     /// # Errors
     /// Ports that cannot be had, no right engine, no thread.
     pub async fn run(self, ctx: Ctx) -> Result<(), ServiceError> {
-        let (doors, ports) = self.doors().await?;
+        let (doors, unheard) = self.doors().await?;
         let (machines, scale) = (self.machines_of().await?, self.plan.scale());
         let (engine_in, engine) = watch::channel(EngineStatus::default());
         let (farm, ends) = Farm::new(machines, self.clock, scale, engine, self.status.clone());
@@ -215,8 +215,11 @@ impl Twins {
                 Ok(())
             });
         }
-        self.announce(ports, scale);
-        ctx.ready();
+        self.announce(scale);
+        match unheard {
+            Some(why) => ctx.degraded(why),
+            None => ctx.ready(),
+        }
         let outcome = tokio::select! {
             () = ctx.stopped() => Ok(()),
             Some(ended) = tasks.join_next() => match ended {
@@ -249,22 +252,23 @@ impl Twins {
         Ok(tokio::task::spawn_blocking(make).await?)
     }
 
-    /// The doors for the web and for the program.
-    async fn doors(&self) -> Result<([Door; 2], Ports), DoorError> {
-        let settings = &self.plan.settings;
-        let ports = settings.ports.unwrap_or(Ports::REAL);
-        match self.open(ports).await {
-            Err(DoorError::Denied { .. }) if settings.ports.is_none() && self.plan.may_move => {
-                let doors = self.open(Ports::FREE).await?;
-                tracing::warn!(
-                    ports = %Ports::FREE,
-                    "port 80 needs a right that this program has not: the machines' pages are at \
-                     another port; allow it with: sysctl net.ipv4.ip_unprivileged_port_start=80"
-                );
-                Ok((doors, Ports::FREE))
-            }
-            opened => Ok((opened?, ports)),
+    /// The doors for the web and for the program, and what is wrong with them. Where other ports may
+    /// be taken those of real machines are tried first, then the free ones; machines that have none
+    /// still mine.
+    async fn doors(&self) -> Result<(Vec<Door>, Option<String>), DoorError> {
+        let set = self.plan.settings.ports;
+        let opened = self.open(set.unwrap_or(Ports::REAL)).await;
+        let wrong = match opened {
+            Err(wrong) if self.plan.may_move => wrong,
+            opened => return Ok((opened?.into(), None)),
+        };
+        if set.is_none()
+            && let Ok(doors) = self.open(Ports::FREE).await
+        {
+            tracing::warn!(ports = %Ports::FREE, "the machines are called at other ports: {wrong}");
+            return Ok((doors.into(), None));
         }
+        Ok((Vec::new(), Some(format!("the machines mine, and nobody can call them: {wrong}"))))
     }
 
     async fn open(&self, ports: Ports) -> Result<[Door; 2], DoorError> {
@@ -272,10 +276,10 @@ impl Twins {
         Ok([Door::open(net, count, ports.http).await?, Door::open(net, count, ports.rpc).await?])
     }
 
-    fn announce(&self, ports: Ports, scale: f64) {
+    fn announce(&self, scale: f64) {
         let settings = &self.plan.settings;
         let (count, net, model) = (settings.count, settings.net, self.plan.model().reported);
-        tracing::info!(count, model, %net, %ports, scale, "virtual machines");
+        tracing::info!(count, model, %net, scale, "virtual machines");
         if !net.is_loopback() {
             tracing::warn!(
                 %net,

@@ -10,7 +10,7 @@ use std::{
 use sl_chain::coins::Ticker;
 use sl_config::Plain;
 use sl_gateway::{Gateway, GatewayStatus};
-use sl_hasher::{Habit, Hasher, HasherStatus, Machine};
+use sl_hasher::{Habit, Hasher, HasherSettings, HasherStatus, Machine};
 use sl_ledger::JournalStatus;
 use sl_pow::Registry;
 use sl_simnode::NodeHandle;
@@ -18,7 +18,7 @@ use sl_solo::{Solo, SoloPorts, SoloSection, SoloSettings, SoloStatus};
 use sl_stratum::Password;
 use sl_supervise::{HealthTable, ServiceId, ServiceSpec, Supervisor};
 use sl_telemetry::HistogramSnapshot;
-use sl_twin::FarmStatus;
+use sl_twin::{FarmPlan, FarmStatus};
 use sl_units::{HashRate, Mono};
 use sl_upstream::{GroupStatus, Pool, PoolOptions, PoolSettings, PoolStatus, Strategies, Upstream};
 use sl_view::World;
@@ -84,6 +84,8 @@ pub(super) struct Parts {
     hasher: Option<watch::Receiver<HasherStatus>>,
     /// Virtual machines: their model, their net, how they fare.
     twins: Option<(&'static str, String, watch::Receiver<FarmStatus>)>,
+    /// Virtual machines that will mine at the gateway.
+    farm: Option<FarmPlan>,
 }
 
 impl Parts {
@@ -116,6 +118,7 @@ impl Parts {
             brought,
             hasher: None,
             twins: None,
+            farm: None,
         }
     }
 
@@ -216,12 +219,7 @@ impl Parts {
     pub(super) fn own_gateway(&mut self) -> Result<Source, AssembleError> {
         let password = self.gateway_password()?;
         let listen = self.settings.gateway.listen;
-        let ip = match listen.ip() {
-            ip if !ip.is_unspecified() => ip,
-            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        };
-        let address = SocketAddr::new(ip, listen.port()).to_string();
+        let address = self.gateway_address().to_string();
         let pool = Pool {
             id: SourceId::new("pool.gateway"),
             endpoint: address.parse().map_err(|_| AssembleError::GatewayPort(listen))?,
@@ -234,10 +232,22 @@ impl Parts {
         Ok(source)
     }
 
+    /// Where this machine reaches its own gateway.
+    fn gateway_address(&self) -> SocketAddr {
+        let listen = self.settings.gateway.listen;
+        let ip = match listen.ip() {
+            ip if !ip.is_unspecified() => ip,
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        };
+        SocketAddr::new(ip, listen.port())
+    }
+
     pub(super) fn gateway(&mut self, source: Source) -> Result<(), AssembleError> {
         let mut settings = self.settings.gateway.clone();
+        let claims = self.claims();
         if let Some(rate) = self.engine_rate {
-            Self::teach(&mut settings, rate);
+            Self::teach(&mut settings, rate, &claims);
         }
         self.choose_engines();
         let rng = self.ports.randomness.rng("gateway");
@@ -257,7 +267,7 @@ impl Parts {
         self.appliers.push(Applier::new("gateway", move |settings| {
             let mut settings = settings.gateway.clone();
             if let Some(rate) = engine_rate {
-                Self::teach(&mut settings, rate);
+                Self::teach(&mut settings, rate, &claims);
             }
             live.apply(settings).map_err(|wrong| wrong.to_string())
         }));
@@ -291,8 +301,14 @@ impl Parts {
     pub(super) fn hasher(&mut self, source: Source, worker: &str) {
         self.choose_engines();
         let machine = self.machine.clone();
+        // The virtual machines have the other half of what this machine gives.
+        let shares = self.farm.is_some();
+        let own = move |mine: &HasherSettings| HasherSettings {
+            cpu_limit: if shares { mine.cpu_limit.half() } else { mine.cpu_limit },
+            ..mine.clone()
+        };
         let hasher = Hasher::new(
-            self.settings.mine.clone(),
+            own(&self.settings.mine),
             self.algorithm,
             self.registry.clone(),
             source.handle,
@@ -303,7 +319,7 @@ impl Parts {
         self.hasher = Some(hasher.status());
         let followed = hasher.settings();
         self.appliers.push(Applier::new("mine", move |settings| {
-            followed.send_modify(|followed| followed.take_live(&settings.mine));
+            followed.send_modify(|followed| followed.take_live(&own(&settings.mine)));
             Ok(())
         }));
         let spec = ServiceSpec::new("hasher", "this machine's engines", move |ctx| {

@@ -15,6 +15,7 @@ pub(crate) fn quick_world() -> Settings {
     settings.gateway.listen = ([127, 0, 0, 1], ports + 10).into();
     settings.mine.threads = sl_hasher::Threads::Number(1);
     settings.mine.priority = sl_hasher::Priority::Normal;
+    settings.machines.count = 0;
     settings
 }
 

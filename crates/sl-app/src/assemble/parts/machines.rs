@@ -1,10 +1,11 @@
 //! Virtual machines, and the engine that hashes for them.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
+use sl_gateway::Claim;
 use sl_scenario::Span;
 use sl_stratum::Password;
-use sl_supervise::{ServiceId, ServiceSpec};
+use sl_supervise::ServiceSpec;
 use sl_twin::{FarmPlan, Fault, MachinesSettings, Twins, scenario::Scenario};
 use sl_units::HashRate;
 
@@ -15,49 +16,100 @@ use crate::{AssembleError, engines::quick_rate};
 const USUAL_POOL: &str = "stratum+tcp://127.0.0.1:3333";
 /// Shares in flight get their verdict, then all else ends.
 const GRACE: Duration = Duration::from_millis(2500);
+/// What is wrong with the last machine of a farm without a scenario, from the start on: something
+/// mild, so that there is something to find.
+const MILD: Fault = Fault::DeadChip { board: 1, chip: 42 };
 
 impl Parts {
-    /// The virtual machines of the settings; on the gateway where there is one, unless the settings
-    /// name a pool.
-    pub(in crate::assemble) fn machines(
-        &mut self,
-        gateway: Option<(String, ServiceId)>,
-    ) -> Result<(), AssembleError> {
-        let settings = self.settings.machines.clone();
-        if settings.count == 0 {
+    /// The virtual machines of the settings, without anything else.
+    pub(in crate::assemble) fn machines_alone(&mut self) -> Result<(), AssembleError> {
+        let pool = USUAL_POOL.to_owned();
+        let Some(plan) = self.farm_of(pool, 1.0)? else { return Ok(()) };
+        // What is in use or needs a right is better told at once than by a service that tries again.
+        let (ports, net) = (plan.settings.ports.unwrap_or(sl_twin::Ports::REAL), plan.settings.net);
+        let at = |port| net.host(0).map(|ip| SocketAddr::from((ip, port)));
+        self.listens.extend([ports.http, ports.rpc].into_iter().filter_map(at));
+        let spec = self.twins(plan);
+        self.specs.push(spec);
+        Ok(())
+    }
+
+    /// The virtual machines that will mine at the gateway of a simulated world, where its settings
+    /// have some. They and this machine's engines as a machine share what this machine gives; the
+    /// scale of the world is theirs.
+    pub(in crate::assemble) fn plan_machines(&mut self) -> Result<(), AssembleError> {
+        if self.world.is_none() {
             return Ok(());
         }
-        self.choose_engines();
-        let mine = &self.settings.mine;
-        let threads = mine.threads_on(&self.machine, self.habit);
-        let engine_rate = match self.engine_rate {
-            Some(rate) => rate,
-            None => {
-                let rate = quick_rate(&self.registry, self.algorithm, threads, self.ports.clock)?;
-                HashRate::from_hs(rate.hs() * mine.cpu_limit.fraction())
-            }
-        };
-        let password = Password::new(self.secret("machines.password", &settings.password)?);
-        let faults = self.faults(&settings)?;
-        let (pool, after) = gateway.unzip();
-        let (pool, may_move) = (pool.unwrap_or_else(|| USUAL_POOL.to_owned()), after.is_some());
-        let plan = FarmPlan { settings, pool, password, threads, engine_rate, may_move, faults };
-        let (model, net) = (plan.model().reported, plan.settings.net);
-        let count = plan.settings.count;
-        // What is in use or needs a right is better told at once than by a service that tries again.
-        if after.is_none() {
-            let ports = plan.settings.ports.unwrap_or(sl_twin::Ports::REAL);
-            let at = |port| net.host(0).map(|ip| SocketAddr::from((ip, port)));
-            self.listens.extend([ports.http, ports.rpc].into_iter().filter_map(at));
+        let pool = format!("stratum+tcp://{}", self.gateway_address());
+        let Some(mut plan) = self.farm_of(pool, 0.5)? else { return Ok(()) };
+        plan.may_move = true;
+        if let Some(password) = self.gateway_password()? {
+            plan.password = Password::new(password.expose().to_owned());
         }
+        if plan.settings.scenario.is_none() {
+            let last = usize::from(plan.settings.count - 1);
+            plan.faults = vec![Span::new(Duration::ZERO, None, last, MILD)];
+        }
+        if let Some(world) = &mut self.world {
+            match self.settings.simulation.claimed_rate {
+                Some(_) => plan.settings.scale = Some(world.hash_scale),
+                None => world.hash_scale = plan.scale(),
+            }
+        }
+        self.farm = Some(plan);
+        Ok(())
+    }
+
+    /// Starts the machines that were planned, after the gateway.
+    pub(in crate::assemble) fn machines_at_gateway(&mut self) {
+        if let Some(plan) = self.farm.clone() {
+            let spec = self.twins(plan);
+            self.specs.push(spec.after("gateway").optional());
+        }
+    }
+
+    /// What the machines' nameplates claim, in real hashes, by their names at the gateway.
+    pub(super) fn claims(&self) -> BTreeMap<String, Claim> {
+        let Some(plan) = &self.farm else { return BTreeMap::new() };
+        let MachinesSettings { count, net, .. } = plan.settings;
+        let each = plan.claimed().hs() / f64::from(count.max(1)) / plan.scale();
+        let hosts = (0..usize::from(count)).map_while(|number| net.host(number));
+        let claim = |ip| (plan.settings.user_of(ip), Claim { hashrate: HashRate::from_hs(each) });
+        hosts.map(claim).collect()
+    }
+
+    fn twins(&mut self, plan: FarmPlan) -> ServiceSpec {
+        let MachinesSettings { count, net, .. } = plan.settings;
+        let model = plan.model().reported;
         let (clock, randomness) = (self.ports.clock, self.ports.randomness);
         let twins = Twins::new(plan, self.registry.clone(), self.algorithm, clock, randomness);
         self.twins = Some((model, net.to_string(), twins.status()));
         let description = format!("{count} virtual {model} at {net}");
-        let spec = ServiceSpec::new("machines", description, move |ctx| twins.clone().run(ctx));
-        let spec = spec.after_all(after.clone()).grace(GRACE);
-        self.specs.push(if after.is_some() { spec.optional() } else { spec });
-        Ok(())
+        ServiceSpec::new("machines", description, move |ctx| twins.clone().run(ctx)).grace(GRACE)
+    }
+
+    /// The machines of the settings on a pool, with a part of this machine's engines; `None` where
+    /// there are none.
+    fn farm_of(&mut self, pool: String, part: f64) -> Result<Option<FarmPlan>, AssembleError> {
+        let settings = self.settings.machines.clone();
+        if settings.count == 0 {
+            return Ok(None);
+        }
+        self.choose_engines();
+        let mine = &self.settings.mine;
+        let threads = mine.threads_on(&self.machine, self.habit);
+        let rate = match self.engine_rate {
+            Some(rate) => rate.hs(),
+            None => {
+                let rate = quick_rate(&self.registry, self.algorithm, threads, self.ports.clock)?;
+                rate.hs() * mine.cpu_limit.fraction()
+            }
+        };
+        let engine_rate = HashRate::from_hs(rate * part);
+        let password = Password::new(self.secret("machines.password", &settings.password)?);
+        let (faults, may_move) = (self.faults(&settings)?, false);
+        Ok(Some(FarmPlan { settings, pool, password, threads, engine_rate, may_move, faults }))
     }
 
     /// What goes wrong with the machines: as the scenario says.

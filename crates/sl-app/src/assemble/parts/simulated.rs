@@ -1,12 +1,12 @@
 //! The simulated world of educational mode.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use sl_chain::{
     address::Address,
     coins::{Role, Ticker},
 };
-use sl_gateway::GatewaySettings;
+use sl_gateway::{Claim, GatewaySettings};
 use sl_simnode::{self as simnode, PowHash, SimNode};
 use sl_solo::{NodeSettings, SoloSettings};
 use sl_units::{HashRate, Target};
@@ -92,8 +92,16 @@ impl Parts {
     }
 
     /// In a simulated world, unless the settings say otherwise, a machine is a CPU: its first share
-    /// comes at once, and then one a second.
-    pub(super) fn teach(settings: &mut GatewaySettings, rate: HashRate) {
+    /// comes at once, and then one a second. What virtual machines claim is known.
+    pub(super) fn teach(
+        settings: &mut GatewaySettings,
+        rate: HashRate,
+        claims: &BTreeMap<String, Claim>,
+    ) {
+        for (worker, claim) in claims {
+            settings.claims.entry(worker.clone()).or_insert_with(|| claim.clone());
+        }
+
         let usual = GatewaySettings::default();
         if settings.shares_per_minute == usual.shares_per_minute {
             settings.shares_per_minute = 60.0;

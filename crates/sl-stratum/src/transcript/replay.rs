@@ -43,6 +43,12 @@ pub fn replay(transcript: &Transcript, mut session: Session) -> Replay {
                     let out = session.step(Input::Submit { ticket: replay.shares, submit });
                     replay.shares += 1;
                     ids.take(&mut replay, out);
+                } else if let ServerBound::Authorize(call) = call
+                    && session.is_running()
+                {
+                    // A further worker on the same connection.
+                    let out = session.step(Input::Authorize(call));
+                    ids.take(&mut replay, out);
                 } else if !ids.said.iter().any(|(known, _)| *known == kind) {
                     replay.unsaid.push(String::from_utf8_lossy(&entry.line).into_owned());
                     continue;

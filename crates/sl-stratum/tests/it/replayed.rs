@@ -99,6 +99,23 @@ fn our_client_at_foundation() {
 }
 
 #[test]
+fn our_client_as_one_pool_is_killed_and_the_other_takes_over() {
+    // Two workers each: the connection's own, and the machine's.
+    let at_foundation = [
+        ("subscribed", 1),
+        ("authorized", 2),
+        ("difficulty", 1),
+        ("job", 2),
+        ("accepted", 76),
+        ("refused", 1),
+    ];
+    check("sv1_recorded_failover_from_foundation.jsonl", 77, &at_foundation);
+    let at_ours =
+        [("subscribed", 1), ("authorized", 2), ("difficulty", 7), ("job", 34), ("accepted", 76)];
+    check("sv1_recorded_failover_to_silverlode.jsonl", 76, &at_ours);
+}
+
+#[test]
 fn a_live_pool_of_2018() {
     // Neither the answer to the worker nor that to the share is recorded.
     check("sv1_real_scrypt_session_2018.json", 1, &[("subscribed", 1), ("unsent", 1)]);

@@ -139,12 +139,11 @@ pub(super) fn suffixed(value: f64) -> String {
     format!("{text}{letter}")
 }
 
-/// The text that fits into so many characters.
-pub(super) fn cut(mut text: String, most: usize) -> String {
-    if let Some((end, _)) = text.char_indices().nth(most) {
-        text.truncate(end);
-    }
-    text
+/// A difficulty in seven characters, `524288.`; one that needs more keeps its whole part.
+pub(super) fn seven(value: f64) -> String {
+    let text = format!("{value:.6}");
+    let most = text.find('.').unwrap_or(0).max(7);
+    text.get(..most).unwrap_or(&text).to_owned()
 }
 
 #[cfg(test)]
@@ -172,6 +171,15 @@ mod tests {
         for (value, text) in [(65_536.0, "65.5K"), (524_288.0, "524K"), (512.0, "512"), (1e6, "1M")]
         {
             assert_eq!(suffixed(value), text);
+        }
+    }
+
+    #[test]
+    fn seven_characters_hold_a_difficulty() {
+        for (value, text) in
+            [(524_288.0, "524288."), (0.5, "0.50000"), (65_536.0, "65536.0"), (1e9, "1000000000")]
+        {
+            assert_eq!(seven(value), text);
         }
     }
 

@@ -105,8 +105,7 @@ fn chain(board: &BoardReading, look: &Look) -> Record {
 
 fn pool((place, pool): (usize, &PoolReading)) -> Record {
     let counts = &pool.counts;
-    // Seven characters of "%f".
-    let diff = pool.difficulty.map_or_else(String::new, |it| figures::cut(format!("{it:.6}"), 7));
+    let diff = pool.difficulty.map_or_else(String::new, figures::seven);
     Record::new()
         .with("index", place)
         .with("url", pool.url.as_str())

@@ -183,17 +183,17 @@ impl Day {
 }
 
 impl Played {
-    fn new(machine: Machine) -> Self {
-        let (state, status) = (machine.state(), machine.status());
-        Self {
-            machine,
-            connected: None,
-            unreachable: 0,
-            stopped: 0,
-            state,
-            status,
-            trace: Vec::new(),
+    /// A machine that has been on for a while has had its pool all the time.
+    fn new(mut machine: Machine) -> Self {
+        let now = Mono::default();
+        let output = machine.step(now);
+        if output.wants_pool {
+            machine.pool(0, PoolEvent::Active, now);
         }
+        let connected = output.wants_pool.then_some(output.generation);
+        let (state, status) = (machine.state(), machine.status());
+        let (unreachable, stopped, trace) = (0, 0, Vec::new());
+        Self { machine, connected, unreachable, stopped, state, status, trace }
     }
 
     fn second(&mut self, second: u64, patience: Option<Duration>, mut tell: impl FnMut(What)) {
@@ -307,6 +307,7 @@ mod tests {
             });
             assert!(found, "{hour} {machine} {what} in:\n{}", text.join("\n"));
         }
+        assert!(events.iter().all(|event| event.at >= Duration::from_secs(600)), "a quiet start");
         assert_eq!((events, traces), play(7));
     }
 }

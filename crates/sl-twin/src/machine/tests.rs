@@ -112,6 +112,22 @@ fn every_model_shows_its_nominal_point() {
 }
 
 #[test]
+fn each_nameplate_is_a_machine_of_its_own() {
+    for (variant, mhs, watts) in [(0, 9500.0, 3420.0), (1, 9050.0, 3260.0), (2, 9500.0, 3425.0)] {
+        let spec = Spec {
+            variant,
+            already_on: Duration::from_secs(15 * MINUTE),
+            ..Spec::new(l7(), Release::R202405, 7, [127, 7, 0, 1].into())
+        };
+        let mut bench = Bench::cold(spec);
+        let shown = bench.run(30 * MINUTE).readings();
+        near(shown.rate_30m.hs(), mhs * 1e6, 0.005);
+        near(bench.watts(), watts, 0.01);
+        near(bench.watts() / (shown.rate_30m.hs() / 1e6), 0.36, 0.01);
+    }
+}
+
+#[test]
 fn a_start_takes_its_minutes() {
     let spec = Spec::new(l7(), Release::R202405, 1, [127, 7, 0, 1].into());
     let mut bench = Bench::cold(spec);
@@ -480,5 +496,67 @@ proptest! {
         one.step(now);
         prop_assert_eq!(one.readings(now), many.readings(now));
         prop_assert_eq!(one.truth(), many.truth());
+    }
+}
+
+/// Any fault with any figures in it.
+fn any_fault() -> impl Strategy<Value = Fault> {
+    let place = prop_oneof![0usize..6, any::<usize>()];
+    let number = prop_oneof![0.0f64..2.0, any::<f64>()];
+    let lasts = any::<u32>().prop_map(|millis| Duration::from_millis(millis.into()));
+    let sensor = (0usize..6).prop_map(|at| Sensor::ALL[at]);
+    (0u8..17, place.clone(), place, number, lasts, sensor, any::<i32>()).prop_map(
+        |(kind, board, other, share, every, sensor, shows_c)| match kind {
+            0 => Fault::DeadChip { board, chip: other },
+            1 => Fault::DyingBoard { board, every },
+            2 => Fault::BoardLost { board },
+            3 => Fault::SensorStuck { board, sensor },
+            4 => Fault::SensorAbsurd { board, sensor, shows_c },
+            5 => Fault::FanSlow { fan: board, share },
+            6 => Fault::FanLost { fan: board },
+            7 => Fault::PowerSag { share },
+            8 => Fault::HotRoom { rise_k: share * 100.0 },
+            9 => Fault::NonceErrors { share },
+            10 => Fault::NetworkLost,
+            11 => Fault::SlowWeb { delay: every },
+            12 => Fault::WebHangs,
+            13 => Fault::RebootLoop { every },
+            14 => Fault::WrongPassword,
+            15 => Fault::HijackedPool { url: other.to_string(), user: String::new() },
+            _ => Fault::DamagedJson,
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever goes wrong, all that is shown is of this world, and afterwards it mines again.
+    #[test]
+    fn no_fault_drives_it_out_of_its_mind(
+        faults in prop::collection::vec((0u64..200, prop::option::of(0u64..300), any_fault()), 1..8),
+    ) {
+        let seconds = Duration::from_secs;
+        let faults = faults
+            .into_iter()
+            .map(|(at, lasts, fault)| Span::new(seconds(at), Some(seconds(lasts.unwrap_or(0))), 0, fault));
+        let mut bench = Bench::warm(l7(), Release::R202405, faults.collect());
+        for _ in 0..20 {
+            let shown = bench.run(30).readings();
+            let truth = bench.machine.truth();
+            let figures = [
+                truth.power_w, truth.chip_c, truth.board_c, truth.inlet_c, truth.fan_rpm,
+                shown.hw_percent, shown.rate_5s.hs(), shown.rate_30m.hs(), shown.rate_avg.hs(),
+            ];
+            prop_assert!(figures.iter().all(|figure| figure.is_finite()), "{figures:?}");
+            prop_assert!((0.0..5000.0).contains(&truth.power_w) && truth.chip_c < 200.0, "{truth:?}");
+            prop_assert!((0.0..=1.0).contains(&bench.machine.output().bad_nonces));
+            prop_assert!((0.0..=100.0).contains(&shown.hw_percent));
+            prop_assert!(shown.fans_rpm.iter().all(|rpm| *rpm < 7000));
+        }
+        bench.tell(Command::Reboot);
+        let shown = bench.run(15 * MINUTE).readings();
+        prop_assert_eq!(shown.state, State::Mining);
+        prop_assert!((shown.rate_5s.hs() / 9.5e9 - 1.0).abs() < 0.06);
     }
 }

@@ -1,8 +1,10 @@
-//! What becomes of the blocks found: told to people, and tallied by chain.
+//! What becomes of the blocks found: told to people, tallied by chain, written into the journal.
 
 use std::collections::BTreeMap;
 
 use sl_chain::coins::Ticker;
+use sl_ledger::{BlockEntry, Entry, Journal};
+use sl_ports::Clock;
 use sl_solo::{BlockEvent, BlockOutcome};
 use sl_supervise::{Ctx, ServiceError};
 use sl_units::CoinAmount;
@@ -19,32 +21,66 @@ pub(crate) struct Tally {
 
 pub(crate) type Tallies = BTreeMap<Ticker, Tally>;
 
-/// The service: takes events until told to stop and none are left.
-pub(crate) async fn tally(
-    events: &mut mpsc::Receiver<BlockEvent>,
-    tallies: &watch::Sender<Tallies>,
-    ctx: Ctx,
-) -> Result<(), ServiceError> {
-    ctx.ready();
-    loop {
-        // Cancel-safe: a receive, a token.
-        let event = tokio::select! {
-            biased;
-            event = events.recv() => event,
-            () = ctx.stopped() => break,
-        };
-        match event {
-            Some(event) => take(&event, tallies),
-            None => {
-                ctx.stopped().await;
-                break;
+/// Who tells what became of blocks.
+#[derive(Clone, Debug)]
+pub(crate) struct Teller {
+    pub(crate) tallies: watch::Sender<Tallies>,
+    pub(crate) journal: Option<Journal>,
+    pub(crate) clock: Clock,
+}
+
+impl Teller {
+    /// The service: takes events until told to stop and none are left.
+    pub(crate) async fn tell(
+        &self,
+        events: &mut mpsc::Receiver<BlockEvent>,
+        ctx: Ctx,
+    ) -> Result<(), ServiceError> {
+        ctx.ready();
+        loop {
+            // Cancel-safe: a receive, a token.
+            let event = tokio::select! {
+                biased;
+                event = events.recv() => event,
+                () = ctx.stopped() => break,
+            };
+            match event {
+                Some(event) => self.take(&event),
+                None => {
+                    ctx.stopped().await;
+                    break;
+                }
             }
         }
+        while let Ok(event) = events.try_recv() {
+            self.take(&event);
+        }
+        Ok(())
     }
-    while let Ok(event) = events.try_recv() {
-        take(&event, tallies);
+
+    fn take(&self, event: &BlockEvent) {
+        take(event, &self.tallies);
+        let Some(journal) = &self.journal else { return };
+        let entry = BlockEntry {
+            at: self.clock.wall(),
+            chain: event.chain,
+            height: event.height,
+            hash: event.hash,
+            worker: event.worker.clone(),
+            // The gateway numbers jobs for the journal, and nodes do not know its numbers.
+            job: 0,
+            event: match &event.outcome {
+                BlockOutcome::Accepted => sl_ledger::BlockEvent::Accepted,
+                BlockOutcome::Refused(why) => sl_ledger::BlockEvent::Rejected(why.clone()),
+                BlockOutcome::Unreachable(why) => sl_ledger::BlockEvent::Rejected(
+                    format!("the node could not be reached: {why}").into(),
+                ),
+            },
+        };
+        if journal.append(vec![Entry::Block(entry)]).is_err() {
+            tracing::warn!(chain = %event.chain, "a block is not in the journal: it has no room");
+        }
     }
-    Ok(())
 }
 
 fn take(event: &BlockEvent, tallies: &watch::Sender<Tallies>) {

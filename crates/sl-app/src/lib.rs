@@ -23,6 +23,7 @@
 
 mod assemble;
 mod blocks;
+mod changes;
 mod control;
 pub mod doctor;
 mod engines;

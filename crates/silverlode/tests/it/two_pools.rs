@@ -107,6 +107,10 @@ fn a_pool_dies_under_two_hundred_machines() {
     let (summary, home) = farm.stop();
     assert_eq!(counts.disconnects, 0, "{counts:?}");
     agree(&summary, &home, &counts);
+    let changes = home.journal(&["export", "upstreams"]);
+    let failovers: Vec<_> = changes.iter().filter(|row| row["event"] == "failover").collect();
+    let to: Vec<_> = failovers.iter().filter_map(|row| row["source"].as_str()).collect();
+    assert_eq!(to, ["pool.reserve", "pool.first"], "{failovers:#?}");
     println!(
         "{} shares of {MACHINES} machines, {} sent up, {} lost; 0 disconnects; noticed after \
          {detected:.3} s, switched in {:.3} s",
@@ -115,7 +119,19 @@ fn a_pool_dies_under_two_hundred_machines() {
         summary["gateway"]["forwarded"]["lost"],
         event.switched_s
     );
-    drop((first, reserve));
+    drop(first);
+    what_became_of_blocks(reserve);
+}
+
+/// A pool over its own nodes has every block in its journal, as it was found and as it ended.
+fn what_became_of_blocks(pool: Gateway) {
+    let (summary, home) = pool.stop();
+    let rows = home.journal(&["export", "blocks"]);
+    let kept = |event: &str| rows.iter().filter(|row| row["event"] == event).count() as u64;
+    let chains = summary["chains"].as_object().expect("chains");
+    let sum = |key: &str| chains.values().filter_map(|chain| chain[key].as_u64()).sum::<u64>();
+    assert_eq!(kept("accepted"), sum("blocks_accepted"), "{rows:#?}");
+    assert!(kept("found") >= kept("accepted"));
 }
 
 #[test]

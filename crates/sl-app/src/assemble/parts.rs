@@ -11,7 +11,7 @@ use sl_chain::coins::Ticker;
 use sl_config::Plain;
 use sl_gateway::{Gateway, GatewayStatus};
 use sl_hasher::{Habit, Hasher, HasherSettings, HasherStatus, Machine};
-use sl_ledger::JournalStatus;
+use sl_ledger::{Journal, JournalStatus};
 use sl_pow::Registry;
 use sl_simnode::NodeHandle;
 use sl_solo::{Solo, SoloPorts, SoloSection, SoloSettings, SoloStatus};
@@ -27,7 +27,7 @@ use tokio::sync::{Mutex, mpsc, watch};
 
 use crate::{
     Applier, Plan, Ports, Reading, View,
-    blocks::{self, Tallies},
+    blocks::{Tallies, Teller},
     control,
     engines::{ALGORITHM, tune},
     latency::{self, Latencies},
@@ -75,6 +75,8 @@ pub(super) struct Parts {
     tallies: Option<watch::Receiver<Tallies>>,
     gateway: Option<watch::Receiver<GatewayStatus>>,
     journal: Option<watch::Receiver<JournalStatus>>,
+    /// The journal itself, once somebody has asked for it.
+    lane: Option<Journal>,
     latencies: Option<watch::Receiver<Latencies>>,
     pool: Option<(String, watch::Receiver<PoolStatus>)>,
     /// Several pools as one.
@@ -111,6 +113,7 @@ impl Parts {
             tallies: None,
             gateway: None,
             journal: None,
+            lane: None,
             latencies: None,
             pool: None,
             upstream: None,
@@ -167,15 +170,16 @@ impl Parts {
         self.algorithm = settings.parent.coin.row().algorithm;
         let solo = Solo::build(settings, ports, events)?;
         let found = Arc::new(Mutex::new(found));
+        let teller =
+            Teller { tallies: tallies_in, journal: self.journal(), clock: self.ports.clock };
+        let after = teller.journal.is_some().then(|| ServiceId::from(journal::JOURNAL));
         // The teller starts first and stops last, so that no block goes untold.
-        self.specs.push(ServiceSpec::new(
-            "blocks",
-            "what becomes of the blocks found",
-            move |ctx| {
-                let (found, tallies) = (found.clone(), tallies_in.clone());
-                async move { blocks::tally(&mut *found.lock().await, &tallies, ctx).await }
-            },
-        ));
+        let description = "what becomes of the blocks found";
+        let spec = ServiceSpec::new("blocks", description, move |ctx| {
+            let (found, teller) = (found.clone(), teller.clone());
+            async move { teller.tell(&mut *found.lock().await, ctx).await }
+        });
+        self.specs.push(spec.after_all(after));
         let service = solo.service.id().clone();
         let nodes: Vec<ServiceId> =
             self.nodes.iter().map(|node| node_service(node.ticker())).collect();
@@ -273,6 +277,7 @@ impl Parts {
         }));
         let mut after = vec![source.service];
         if let Some(journal) = self.journal() {
+            self.write_changes(&journal);
             gateway = gateway.with_journal(journal);
             after.push(journal::JOURNAL.into());
         }

@@ -71,3 +71,46 @@ async fn what_machines_tell_is_what_the_gateway_counts() {
     let shown = told.hashrate_shown_hs / told.hash_scale;
     assert!((shown / told.hashrate_wanted_hs - 1.0).abs() < 0.2, "{told:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_farm_has_virtual_machines_and_their_scale() {
+    let mut world = quick_world();
+    let first = free_ports(2);
+    world.machines.count = 2;
+    world.machines.net = "127.80.0.0/29".parse().expect("a net");
+    world.machines.ports = Some(Ports { http: first, rpc: first + 1 });
+    let running = start(world, Composition::Up);
+    let summary = running
+        .until(|summary| {
+            let mined = summary.twins.as_ref().is_some_and(|twins| twins.accepted > 0);
+            mined && (summary.machines.online, summary.machines.total) == (3, 3)
+        })
+        .await;
+    let twins = summary.twins.expect("they run");
+    let world = summary.world.expect("a simulated one");
+    assert!(twins.hash_scale > 1e6, "{twins:?}");
+    assert_eq!(world.hash_scale, twins.hash_scale, "one world, one scale");
+    let workers = summary.gateway.expect("it runs").workers;
+    let machine = workers.iter().find(|it| it.worker == "farm.0x1").expect("it came");
+    let claimed = machine.work_done.as_ref().expect("its nameplate is known").claimed_hs;
+    assert!((claimed / 9.5e9 - 1.0).abs() < 1e-6, "{claimed}");
+    running.stop().await;
+}
+
+/// Ports that another program has are no reason not to mine.
+#[tokio::test(flavor = "multi_thread")]
+async fn machines_that_nobody_can_call_still_mine() {
+    let mut world = quick_world();
+    let first = free_ports(2);
+    world.machines.count = 1;
+    world.machines.net = "127.81.0.0/30".parse().expect("a net");
+    world.machines.ports = Some(Ports { http: first, rpc: first + 1 });
+    let taken = std::net::TcpListener::bind((Ipv4Addr::new(127, 81, 0, 1), first + 1));
+    let _taken = taken.expect("a free port");
+    let running = start(world, Composition::Up);
+    let mined =
+        |summary: &sl_view::Summary| summary.twins.as_ref().is_some_and(|twins| twins.accepted > 0);
+    let summary = running.until(mined).await;
+    assert_eq!(summary.services["machines"], "degraded");
+    running.stop().await;
+}

@@ -29,7 +29,8 @@ const BAD_SHARE: f64 = 1.5e-4;
 const MARGIN_PER_K: f64 = 0.0006;
 /// What chips switch that are clocked and have no work, against those that hash.
 const IDLE: f64 = 0.25;
-/// Nonces a second that a board returns at its nominal rate.
+/// Nonces a second that a board returns at its nominal rate, about: its chips return those that
+/// meet a target of a power of two.
 const NONCES_PER_BOARD: f64 = 750.0;
 
 /// One segment of a board.
@@ -131,7 +132,10 @@ impl Plant {
             freq_mhz,
             voltage_v: model.voltage_v,
             hashes_per_cycle: rate_hs / (freq_mhz * 1e6 * chips),
-            hashes_per_nonce: rate_hs / model.boards as f64 / NONCES_PER_BOARD,
+            hashes_per_nonce: (rate_hs / model.boards as f64 / NONCES_PER_BOARD)
+                .log2()
+                .round()
+                .exp2(),
             fan_rpm: model.fan_rpm,
             fan_full_rpm: model.fan_full_rpm,
             fan_full_w: model.fan_full_w,

@@ -25,8 +25,8 @@ pub enum Bound {
 pub struct Figure {
     /// What it is.
     pub name: String,
-    /// How much.
-    pub value: f64,
+    /// How much; `None` where it could not be told.
+    pub value: Option<f64>,
     /// Of what.
     pub unit: String,
     /// What is wanted.
@@ -37,6 +37,7 @@ impl Figure {
     /// A figure for information.
     #[must_use]
     pub fn new(name: &str, value: f64, unit: &str) -> Self {
+        let value = value.is_finite().then_some(value);
         Self { name: name.into(), value, unit: unit.into(), bound: Bound::None }
     }
 
@@ -49,12 +50,13 @@ impl Figure {
     /// Whether it is as wanted.
     #[must_use]
     pub fn is_met(&self) -> bool {
-        match self.bound {
+        let met = |value: f64| match self.bound {
             Bound::None => true,
-            Bound::AtMost(most) => self.value <= most,
-            Bound::Is(wanted) => (self.value - wanted).abs() < 1e-9,
-            Bound::AtLeast(least) => self.value >= least,
-        }
+            Bound::AtMost(most) => value <= most,
+            Bound::Is(wanted) => (value - wanted).abs() < 1e-9,
+            Bound::AtLeast(least) => value >= least,
+        };
+        self.value.map_or(self.bound == Bound::None, met)
     }
 
     /// Whether it is right, however fast.
@@ -136,7 +138,8 @@ impl Report {
                     (_, true) => "✓",
                     (_, false) => "✗",
                 };
-                let (value, unit) = (shown(figure.value), &figure.unit);
+                let value = figure.value.map_or_else(|| "unknown".into(), shown);
+                let unit = &figure.unit;
                 let _ = writeln!(
                     text,
                     "| {name} | {} | {value} {unit} | {wanted} | {mark} |",
@@ -172,7 +175,7 @@ mod tests {
         report.scenarios.insert("jobs".into(), scene);
         assert!(report.is_kept());
         assert!(report.table().contains("| jobs | fan-out | 120 ms | ≤ 100 | ✗ |"));
-        let wrong = Figure { value: 1.0, ..right };
+        let wrong = Figure::new("lost", f64::NAN, "shares").wanted(right.bound);
         report.scenarios.insert("x".into(), Scene { figures: vec![wrong], ..Scene::default() });
         assert!(!report.is_kept());
         let read: Report = serde_json::from_str(&report.json()).expect("its own JSON");

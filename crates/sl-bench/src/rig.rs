@@ -97,7 +97,7 @@ impl Rig {
         // Vardiff works as ever, and has no choice: the shares were mined for one difficulty.
         let settings = format!(
             "version: 1\nmode: production\nlog:\n  level: warn\n{upstream}\
-             gateway:\n  listen: {address}\n  max_connections: 60000\n  \
+             gateway:\n  listen: {address}\n  max_connections: 19500\n  \
              start_difficulty: {DIFFICULTY}\n  min_difficulty: {DIFFICULTY}\n  \
              max_difficulty: {DIFFICULTY}\n{more}"
         );

@@ -11,6 +11,8 @@ use tokio::{
 
 /// A connection that takes longer is none.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// Bytes that wait to be sent on a short way.
+const SHORT: u32 = 8 * 1024;
 /// Addresses of the loopback network that connections come from, so that ports suffice.
 const SOURCES: u32 = 32;
 
@@ -20,8 +22,27 @@ pub(super) async fn dial(
     source: Ipv4Addr,
     number: u32,
 ) -> io::Result<TcpStream> {
-    let from = Ipv4Addr::from(u32::from(source) + number % SOURCES);
+    connect(TcpSocket::new_v4()?, gateway, source, number).await
+}
+
+/// The same with a short way out: what the other side does not read is soon not written.
+pub(super) async fn dial_short(
+    gateway: SocketAddr,
+    source: Ipv4Addr,
+    number: u32,
+) -> io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
+    socket.set_send_buffer_size(SHORT)?;
+    connect(socket, gateway, source, number).await
+}
+
+async fn connect(
+    socket: TcpSocket,
+    gateway: SocketAddr,
+    source: Ipv4Addr,
+    number: u32,
+) -> io::Result<TcpStream> {
+    let from = Ipv4Addr::from(u32::from(source) + number % SOURCES);
     socket.set_reuseaddr(true)?;
     socket.bind(SocketAddrV4::new(from, 0).into())?;
     let stream = timeout(PATIENCE, socket.connect(gateway)).await??;

@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use super::{
-    dial::{dial, drain, proxy_header, write_all},
+    dial::{dial_short, drain, proxy_header, write_all},
     machine::job_of,
 };
 use crate::{
@@ -91,7 +91,8 @@ struct Attacker {
 impl Attacker {
     async fn attack(self) {
         loop {
-            let Ok(stream) = dial(self.flood.gateway, self.flood.source, self.number).await else {
+            let Flood { gateway, source, .. } = *self.flood;
+            let Ok(stream) = dial_short(gateway, source, self.number).await else {
                 self.count(|figures| figures.refused += 1);
                 sleep(PAUSE).await;
                 continue;

@@ -154,7 +154,7 @@ impl Accounts {
         let job = share.job().id.clone();
         if orphan {
             self.ledger.orphaned(&sent.worker);
-            return self.record(sent, &Outcome::Lost { reason: BEFORE_RESTART.into() });
+            return self.unsent(sent, BEFORE_RESTART);
         }
         let up = self.forward.send(share, sent.clone());
         if goal && up != Up::Sent {
@@ -162,8 +162,8 @@ impl Accounts {
         }
         match up {
             Up::Sent => {}
-            Up::NoRoom => self.record(sent, &Outcome::Lost { reason: NO_ROOM.into() }),
-            Up::Lost => self.record(sent, &Outcome::Lost { reason: GONE.into() }),
+            Up::NoRoom => self.unsent(sent, NO_ROOM),
+            Up::Lost => self.unsent(sent, GONE),
         }
         self.ledger.sent(sent, goal, up);
     }
@@ -175,16 +175,21 @@ impl Accounts {
         }
     }
 
+    /// A share that found no way up; the ledger counts those apart.
+    fn unsent(&mut self, sent: &Sent, why: &str) {
+        self.recorder.verdict(sent, &Outcome::Lost { reason: why.into() }, None);
+    }
+
     fn lose(&mut self, sent: &Sent, why: &str) {
         let outcome = Outcome::Lost { reason: why.into() };
         self.ledger.settled(sent, &outcome);
-        self.record(sent, &outcome);
+        self.recorder.verdict(sent, &outcome, None);
     }
 
     fn settle(&mut self, verdict: &Verdict) {
         let Some(sent) = self.forward.settle(verdict) else { return };
         let differs = self.ledger.settled(&sent, &verdict.outcome);
-        self.record(&sent, &verdict.outcome);
+        self.recorder.verdict(&sent, &verdict.outcome, verdict.by.as_ref());
         let (ticket, outcome) = (verdict.ticket, &verdict.outcome);
         match outcome {
             Outcome::Rejected { .. } => {
@@ -195,10 +200,6 @@ impl Accounts {
             }
             _ => tracing::debug!(worker = %sent.worker, %ticket, ?outcome, "verdict"),
         }
-    }
-
-    fn record(&mut self, sent: &Sent, outcome: &Outcome) {
-        self.recorder.verdict(sent, outcome);
     }
 
     fn flush(&mut self) {

@@ -221,8 +221,8 @@ impl Recorder {
         }
     }
 
-    /// The source's verdict on a share that went up.
-    pub(crate) fn verdict(&mut self, sent: &Sent, outcome: &Outcome) {
+    /// The verdict on a share that went up: of the source, or of a member where it is a group.
+    pub(crate) fn verdict(&mut self, sent: &Sent, outcome: &Outcome, by: Option<&SourceId>) {
         if let Some(ticket) = sent.ticket
             && self.journal.is_some()
         {
@@ -230,7 +230,7 @@ impl Recorder {
                 at: self.clock.wall(),
                 ticket,
                 worker: sent.worker.clone(),
-                source: self.source.clone(),
+                source: by.unwrap_or(&self.source).clone(),
                 outcome: outcome.clone(),
             }));
         }

@@ -4,7 +4,7 @@ use sl_chain::coins::Ticker;
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-use crate::Proven;
+use crate::{Proven, SourceId};
 
 /// The name under which a share is counted: `account.rig7`.
 pub type WorkerName = Arc<str>;
@@ -26,6 +26,8 @@ pub struct Verdict {
     pub ticket: Ticket,
     /// What became of it.
     pub outcome: Outcome,
+    /// Which member of a group said so; `None` where the source is one.
+    pub by: Option<SourceId>,
 }
 
 /// What became of a share. What a node says of a block is no verdict; it comes later, as an event.
@@ -150,12 +152,17 @@ impl Pending {
 
     /// Gives the verdict.
     pub fn settle(mut self, outcome: Outcome) {
-        self.send(outcome);
+        self.send(outcome, None);
     }
 
-    fn send(&mut self, outcome: Outcome) {
+    /// Gives the verdict of a group's member.
+    pub fn settle_by(mut self, member: SourceId, outcome: Outcome) {
+        self.send(outcome, Some(member));
+    }
+
+    fn send(&mut self, outcome: Outcome, by: Option<SourceId>) {
         if let Some((_, reply)) = self.inner.take() {
-            reply.send(Verdict { ticket: self.ticket, outcome });
+            reply.send(Verdict { ticket: self.ticket, outcome, by });
         }
     }
 
@@ -168,7 +175,8 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        self.send(Outcome::Lost { reason: "the source stopped before it could say".into() });
+        let reason = "the source stopped before it could say".into();
+        self.send(Outcome::Lost { reason }, None);
     }
 }
 

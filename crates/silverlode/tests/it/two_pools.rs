@@ -199,8 +199,14 @@ fn agree(summary: &Value, home: &Home, counts: &sl_testkit::machines::MachineCou
 
     // What went up: the gateway, the pools and the journal's verdicts.
     let forwarded = &gateway["forwarded"];
-    let verdicts = by_outcome(home.journal(&["export", "verdicts"]));
+    let rows = home.journal(&["export", "verdicts"]);
     let pools = summary["upstream"]["pools"].as_array().expect("a list");
+    for pool in pools {
+        let source = format!("pool.{}", pool["name"].as_str().expect("a name"));
+        let its = |row: &&Value| row["source"] == *source && row["outcome"] == "accepted";
+        assert_eq!(rows.iter().filter(its).count() as u64, number(&pool["accepted"]), "{source}");
+    }
+    let verdicts = by_outcome(rows);
     let mut judged = 0;
     for word in ["accepted", "stale", "rejected", "lost"] {
         let count = number(&forwarded[word]);

@@ -228,8 +228,7 @@ impl Core {
     pub(crate) fn verdict(&mut self, no: MemberNo, lease: LeaseNo, verdict: Verdict, now: Mono) {
         let Some(member) = self.members.iter_mut().find(|member| member.no == no) else { return };
         let tally = self.tallies.entry(member.id.clone()).or_default();
-        let Verdict { ticket, outcome } = verdict;
-        if member.verdict(lease, ticket, outcome, tally, now) == Some(true) {
+        if member.verdict(lease, verdict, tally, now) == Some(true) {
             self.decide(now);
         }
     }

@@ -2,7 +2,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use sl_units::Mono;
 use sl_work::{
-    Job, Outcome, Pending, SourceId, SourceState, SourceStatus, Submitter, Ticket, Work,
+    Job, Outcome, Pending, SourceId, SourceState, SourceStatus, Submitter, Ticket, Verdict, Work,
 };
 
 use super::{Breaker, BreakerState, Evidence, MemberNo, Tally, book::LeaseNo};
@@ -139,11 +139,11 @@ impl State {
     pub(crate) fn verdict(
         &mut self,
         lease: LeaseNo,
-        ticket: Ticket,
-        outcome: Outcome,
+        verdict: Verdict,
         tally: &mut Tally,
         now: Mono,
     ) -> Option<bool> {
+        let Verdict { ticket, outcome, by } = verdict;
         let Sent { pending, at, difficulty } = self.in_flight.remove(&(lease, ticket))?;
         let evidence = match &outcome {
             Outcome::Accepted { .. } => {
@@ -169,7 +169,8 @@ impl State {
             let smooth = |before: Duration| before.mul_f64(0.8) + took.mul_f64(0.2);
             self.answers_in = Some(self.answers_in.map_or(took, smooth));
         }
-        pending.settle(outcome);
+        // A group in the group has said which of its own it was.
+        pending.settle_by(by.unwrap_or_else(|| self.id.clone()), outcome);
         Some(evidence.is_some_and(|evidence| self.breaker.step(evidence, now)))
     }
 
@@ -177,7 +178,7 @@ impl State {
     pub(crate) fn lose_all(&mut self, why: &str, tally: &mut Tally) {
         for (_, sent) in std::mem::take(&mut self.in_flight) {
             tally.lost += 1;
-            sent.pending.settle(Outcome::Lost { reason: why.into() });
+            sent.pending.settle_by(self.id.clone(), Outcome::Lost { reason: why.into() });
         }
     }
 

@@ -190,7 +190,16 @@ pub(crate) fn spawn_on(cpu: Option<usize>, mut command: Command) -> Result<Child
 
 /// CPU time of a process by its threads' names, in seconds. Its grain is a hundredth.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Cpu(BTreeMap<String, f64>);
+pub(crate) struct Cpu(BTreeMap<String, Used>);
+
+/// CPU time of a thread, in seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Used {
+    /// In the program and in the kernel.
+    all: f64,
+    /// In the kernel alone: reading, writing, waking.
+    kernel: f64,
+}
 
 impl Cpu {
     /// Ticks a second in `/proc`, the same on every Linux (proc(5), `USER_HZ`).
@@ -200,38 +209,48 @@ impl Cpu {
         let mut by_name = BTreeMap::new();
         for task in fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten() {
             let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
-            if let Some((name, ticks)) = read_stat(&stat) {
-                *by_name.entry(name).or_default() += ticks as f64 / Self::TICKS;
+            if let Some((name, user, kernel)) = read_stat(&stat) {
+                let used: &mut Used = by_name.entry(name).or_default();
+                used.all += (user + kernel) as f64 / Self::TICKS;
+                used.kernel += kernel as f64 / Self::TICKS;
             }
         }
         Self(by_name)
     }
 
     pub(crate) fn total_s(&self) -> f64 {
-        self.0.values().sum()
+        self.0.values().map(|used| used.all).sum()
+    }
+
+    /// In the kernel, of all threads.
+    pub(crate) fn kernel_s(&self) -> f64 {
+        self.0.values().map(|used| used.kernel).sum()
     }
 
     /// Of threads whose names begin so.
     pub(crate) fn of_threads(&self, begin: &str) -> f64 {
-        self.0.iter().filter(|(name, _)| name.starts_with(begin)).map(|(_, time)| time).sum()
+        self.0.iter().filter(|(name, _)| name.starts_with(begin)).map(|(_, used)| used.all).sum()
     }
 
     /// What was used since an earlier look.
     pub(crate) fn since(&self, before: &Self) -> Self {
-        let used = self.0.iter().map(|(name, time)| {
-            (name.clone(), time - before.0.get(name).copied().unwrap_or_default())
+        let used = self.0.iter().map(|(name, now)| {
+            let before = before.0.get(name).copied().unwrap_or_default();
+            let since = Used { all: now.all - before.all, kernel: now.kernel - before.kernel };
+            (name.clone(), since)
         });
         Self(used.collect())
     }
 }
 
-/// Name and CPU ticks of a thread, from its line in `/proc` (proc(5)).
-fn read_stat(stat: &str) -> Option<(String, u64)> {
+/// Name and CPU ticks of a thread, in the program and in the kernel, from its line in `/proc`
+/// (proc(5)).
+fn read_stat(stat: &str) -> Option<(String, u64, u64)> {
     let (head, rest) = stat.rsplit_once(')')?;
     let (_, name) = head.split_once('(')?;
     let mut words = rest.split_whitespace().skip(11);
     let mut ticks = || words.next()?.parse::<u64>().ok();
-    Some((name.to_owned(), ticks()? + ticks()?))
+    Some((name.to_owned(), ticks()?, ticks()?))
 }
 
 #[cfg(test)]
@@ -241,13 +260,11 @@ mod tests {
     #[test]
     fn a_threads_line_is_read_whatever_its_name_is() {
         let line = "12 (a) b) S 1 2 3 4 5 6 7 8 9 10 250 50 0 0 20 0";
-        assert_eq!(read_stat(line), Some(("a) b".to_owned(), 300)));
+        assert_eq!(read_stat(line), Some(("a) b".to_owned(), 250, 50)));
         assert_eq!(read_stat("12 (short) S 1"), None);
-        let cpu = |name: &str, time| Cpu(BTreeMap::from([(name.to_owned(), time)]));
-        let used = cpu("verify-0", 3.5).since(&cpu("verify-0", 1.0));
-        assert_eq!(
-            (used.total_s(), used.of_threads("verify"), used.of_threads("x")),
-            (2.5, 2.5, 0.0)
-        );
+        let cpu = |all, kernel| Cpu(BTreeMap::from([("verify-0".into(), Used { all, kernel })]));
+        let used = cpu(3.5, 0.5).since(&cpu(1.0, 0.25));
+        assert_eq!((used.total_s(), used.kernel_s()), (2.5, 0.25));
+        assert_eq!((used.of_threads("verify"), used.of_threads("x")), (2.5, 0.0));
     }
 }

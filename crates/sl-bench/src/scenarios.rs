@@ -203,7 +203,12 @@ fn parts(cpu: &Cpu, by: f64, unit: &str) -> Vec<Figure> {
     let (hashing, journal) = (cpu.of_threads("verify"), cpu.of_threads("sqlx"));
     let rest = cpu.total_s() - hashing - journal;
     let part = |name: &str, time: f64| Figure::new(name, time / by, unit);
-    vec![part("hashing", hashing), part("journal's writer", journal), part("the rest", rest)]
+    vec![
+        part("hashing", hashing),
+        part("journal's writer", journal),
+        part("the rest", rest),
+        part("in the kernel, of all", cpu.kernel_s()),
+    ]
 }
 
 /// Median and 99th percentile, in milliseconds.

@@ -16,10 +16,12 @@ pub(super) async fn run(rig: &Rig) -> Result<Vec<Figure>, BenchError> {
     let pool = rig.pool(ONE_OF).await?;
     let mut stage = Stage::set(rig, "fanout", &[pool.address], MACHINES, "").await?;
     stage.herd.time_jobs().await?;
+    let before = stage.gateway.cpu();
     for _ in 0..jobs {
         pool.job(true);
         sleep(Duration::from_millis(1500)).await;
     }
+    let used = stage.gateway.cpu().since(&before);
     // The gateway tells of a job a second after it came.
     sleep(Duration::from_millis(1000)).await;
     let arrivals = stage.herd.arrivals().await?;
@@ -38,11 +40,14 @@ pub(super) async fn run(rig: &Rig) -> Result<Vec<Figure>, BenchError> {
     let reached: usize = arrivals.iter().map(Vec::len).sum();
     all.sort_unstable();
     last.sort_unstable();
+    let each = 1e6 / (f64::from(MACHINES) * f64::from(jobs));
     let mut figures = vec![
         Figure::new("last write returned, worst job", latency("max_ms"), "ms")
             .wanted(Bound::AtMost(MOST)),
         Figure::new("last write returned, median job", latency("p50_ms"), "ms"),
         Figure::new("jobs", latency("count"), ""),
+        Figure::new("gateway, each machine and job", used.total_s() * each, "µs"),
+        Figure::new("in the kernel", used.kernel_s() * each, "µs"),
     ];
     figures.extend(times("pool's write to a client's read", &all));
     figures.extend(times("pool's write to the last client's read", &last));

@@ -135,7 +135,7 @@ impl Accounts {
             }
         };
         let had_accepted = self.ledger.has_accepted();
-        self.ledger.proven(&self.standards, &filed, &share, at);
+        let account = self.ledger.proven(&self.standards, &filed, &share, at);
         if self.ledger.has_accepted() && !had_accepted {
             self.show(SAMPLE);
         }
@@ -143,7 +143,7 @@ impl Accounts {
         self.recorder.proven(&filed, &share, ticket);
         let told = if filed.stale { Told::Stale } else { Told::Accepted };
         if share.is_wanted() {
-            let sent = Sent { worker: filed.worker, stale: filed.stale, ticket };
+            let sent = Sent { worker: filed.worker, account, stale: filed.stale, ticket };
             self.send(share, &sent, filed.orphan);
         }
         self.recorder.answer((filed.answer, told));
@@ -153,7 +153,7 @@ impl Accounts {
         let goal = share.goals_met().next().is_some();
         let job = share.job().id.clone();
         if orphan {
-            self.ledger.orphaned(&sent.worker);
+            self.ledger.orphaned(sent.account);
             return self.unsent(sent, BEFORE_RESTART);
         }
         let up = self.forward.send(share, sent.clone());
@@ -242,7 +242,8 @@ mod tests {
         end.set_widest(8);
         let lease = handle.lease(Ask { free: 8, consumer: consumer() }).expect("wide");
         let mut forward = Forward::new(lease.submitter);
-        let sent = || Sent { worker: "rig".into(), stale: false, ticket: None };
+        let account = crate::ledger::Place::default();
+        let sent = || Sent { worker: "rig".into(), account, stale: false, ticket: None };
         let (ordinary, block) = (share(false), share(true));
         while forward.send(ordinary.clone(), sent()) == Up::Sent {}
         assert_eq!(forward.send(block, sent()), Up::Sent);
@@ -252,7 +253,9 @@ mod tests {
         let (_slots_in, slots) = watch::channel(SlotCounts::default());
         let (status, _seen) = watch::channel(GatewayStatus::default());
         let (verdicts, clock) = (lease.verdicts, Clock::real());
-        let home = Arc::new(tokio::sync::Mutex::new(Ledger::default()));
+        let mut ledger = Ledger::default();
+        ledger.remember(&"rig".into(), sl_units::HashRate::default());
+        let home = Arc::new(tokio::sync::Mutex::new(ledger));
         let ledger = home.lock_owned().await;
         let recorder = Recorder::new(None, clock, SourceId::new("test"), 0);
         let (_judged_in, judged) = mpsc::channel(1);

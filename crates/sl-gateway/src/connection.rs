@@ -66,6 +66,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, admitted: Admitted) {
         read_after: now,
         valid: 0,
         since,
+        at: now,
         ready: false,
         behind: false,
         renewal: None,
@@ -110,6 +111,8 @@ struct Connection {
     /// Valid shares since its last offence.
     valid: u32,
     since: Mono,
+    /// The instant at which it was woken, or began to wait.
+    at: Mono,
     /// Subscribed and authorised.
     ready: bool,
     /// A job came that it was not given, because too much waited for it.
@@ -138,6 +141,7 @@ enum Woken {
 impl Connection {
     async fn run(&mut self) -> Option<Gone> {
         loop {
+            self.at = self.shared.clock.mono();
             self.release_answers();
             if self.out.is_busy() && self.write_now().await.is_err() {
                 return None;
@@ -154,6 +158,7 @@ impl Connection {
             }
             self.arm();
             let woken = self.wait().await;
+            self.at = self.shared.clock.mono();
             if let Err(Over(why)) = self.wake(woken).await {
                 return why;
             }
@@ -163,16 +168,24 @@ impl Connection {
     /// Waits for whatever comes first.
     async fn wait(&mut self) -> Woken {
         let open = self.ending.is_none();
+        // Before all else, and without a place in the queue of those who wait for a board.
+        match self.board.has_changed() {
+            Ok(true) if open => {
+                self.board.mark_unchanged();
+                return Woken::Board(true);
+            }
+            Err(_) if open => return Woken::Board(false),
+            _ => {}
+        }
         let roomy = self.out.waiting() < ROOM;
         let clock = self.shared.clock;
-        let allowed = clock.mono() >= self.read_after;
+        let allowed = self.at >= self.read_after;
         let may_read = open && roomy && allowed && self.machine.due() < MOST_DUE;
         let (wire, out) = (&mut self.arrived.wire, &mut self.out);
         // Every branch is cancel-safe: a change, a verdict that stays due, bytes that are taken or
         // not, a sleep.
         tokio::select! {
             biased;
-            changed = self.board.changed(), if open => Woken::Board(changed.is_ok()),
             told = self.machine.verdict() => Woken::Verdict(told),
             moved = poll_fn(|cx| {
                 if out.is_busy()
@@ -182,6 +195,7 @@ impl Connection {
                 }
                 if may_read { poll_chunk(wire, cx).map(Woken::Heard) } else { Poll::Pending }
             }) => moved,
+            changed = self.board.changed(), if open => Woken::Board(changed.is_ok()),
             () = self.timer.as_mut() => Woken::Time,
         }
     }
@@ -291,7 +305,9 @@ impl Connection {
             self.lines.set_limit(self.machine.session.line_limit());
         }
         let held = self.lines.held();
-        self.conduct(|conduct, limits, now| conduct.on_rest(limits, held, now)).await;
+        if held > 0 {
+            self.conduct(|conduct, limits, now| conduct.on_rest(limits, held, now)).await;
+        }
     }
 
     /// Does what the session says, in order.
@@ -410,8 +426,9 @@ impl Connection {
         }
     }
 
-    fn now(&self) -> Mono {
-        self.shared.clock.mono()
+    /// The instant of what is being done.
+    const fn now(&self) -> Mono {
+        self.at
     }
 }
 

@@ -5,6 +5,8 @@ use std::{
 
 use sl_work::{Proven, Refused, RefusedWhy, Submitter, Ticket, Verdict, WorkerName};
 
+use crate::ledger::Place;
+
 /// Shares that meet a goal and wait for room at the source; each cost a block's work.
 const MOST_WAITING: usize = 1024;
 
@@ -20,6 +22,8 @@ pub(crate) struct Forward {
 #[derive(Clone, Debug)]
 pub(crate) struct Sent {
     pub(crate) worker: WorkerName,
+    /// Where the worker's account is.
+    pub(crate) account: Place,
     /// Whether we told the machine that it was late.
     pub(crate) stale: bool,
     /// Its number in the journal, where one is kept.
@@ -151,7 +155,8 @@ pub(crate) mod tests {
         end.set_widest(8);
         let mut lease = handle.lease(Ask { free: 8, consumer: "test".into() }).expect("wide");
         let mut forward = Forward::new(lease.submitter.clone());
-        let sent = || Sent { worker: "rig".into(), stale: false, ticket: None };
+        let sent =
+            || Sent { worker: "rig".into(), account: Place::default(), stale: false, ticket: None };
         let (ordinary, block) = (share(false), share(true));
         let mut up = 0;
         while forward.send(ordinary.clone(), sent()) == Up::Sent {

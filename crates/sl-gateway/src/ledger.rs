@@ -1,7 +1,6 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     net::SocketAddr,
-    ops::Bound,
     sync::Arc,
     time::Duration,
 };
@@ -24,15 +23,15 @@ use crate::{
 
 mod diligence;
 mod rates;
+mod roll;
 mod shown;
 mod worker;
 
 pub(crate) use diligence::of_model;
 use rates::WorkRate;
-use worker::Worker;
+pub(crate) use roll::Place;
+use roll::Roll;
 
-/// Workers with an account of their own; the shares of more are counted together.
-const MOST_WORKERS: usize = 20_000;
 /// Each worker is tested once in so many seconds, beside each share: some of them each second.
 const TICK: usize = 30;
 /// Workers whose figures are made anew at a time: all of a farm of 1000 in 20 s.
@@ -115,7 +114,7 @@ pub(crate) struct Standards {
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     machines: BTreeMap<u64, Machine>,
-    workers: BTreeMap<WorkerName, Worker>,
+    workers: Roll,
     connections: u64,
     connected: u64,
     shares: ShareCounts,
@@ -154,6 +153,7 @@ struct Machine {
     claimed: HashRate,
     /// Of its last share.
     worker: WorkerName,
+    account: Place,
     difficulty: Option<ShareDifficulty>,
     accepted: u64,
     rejected: u64,
@@ -182,7 +182,7 @@ impl Ledger {
                 let Some(machine) = self.machines.get_mut(&machine) else { return };
                 machine.difficulty = Some(difficulty);
                 let worker = machine.arrival.worker.clone();
-                let diligence = &mut self.account(&worker).diligence;
+                let diligence = &mut self.workers.of(&worker).diligence;
                 diligence.difficulty(&standards.shortfall, difficulty, now);
             }
             Event::Refused(turned) => {
@@ -202,7 +202,7 @@ impl Ledger {
             Event::Source { event, .. } => {
                 self.works = event == "working";
                 let works = self.works;
-                for worker in self.workers.values_mut() {
+                for worker in self.workers.all() {
                     let works = works && worker.machines > 0;
                     worker.diligence.works(&standards.shortfall, works, now);
                 }
@@ -218,13 +218,14 @@ impl Ledger {
         let settings = &standards.live.borrow().settings;
         let claimed = diligence::claim(settings, &arrival.worker, user_agent);
         let (works, rules) = (self.works, &standards.shortfall);
-        let worker = self.account(&arrival.worker);
+        let account = self.workers.place(&arrival.worker);
+        let worker = self.workers.at(account);
         let rate = worker.known_rate(now).or_else(|| user_agent.and_then(of_model));
         let _ = known.send(rate);
         worker.came(now);
         worker.diligence.works(rules, works, now);
         worker.diligence.claims(rules, claimed.unwrap_or_default(), HashRate::default(), now);
-        let machine = Machine::new(arrival, claimed.unwrap_or_default());
+        let machine = Machine::new(arrival, account, claimed.unwrap_or_default());
         self.machines.insert(machine.arrival.machine, machine);
     }
 
@@ -232,7 +233,7 @@ impl Ledger {
         self.connections = self.connections.saturating_sub(1);
         if let Some(Machine { arrival, claimed, .. }) = self.machines.remove(&machine) {
             let (works, rules) = (self.works, &standards.shortfall);
-            let worker = self.account(&arrival.worker);
+            let worker = self.workers.of(&arrival.worker);
             worker.machines = worker.machines.saturating_sub(1);
             worker.diligence.works(rules, works && worker.machines > 0, now);
             worker.diligence.claims(rules, HashRate::default(), claimed, now);
@@ -256,21 +257,21 @@ impl Ledger {
         let rules = &standards.shortfall;
         let some = self.workers.len().div_ceil(TICK);
         let from = self.tested.take();
-        self.tested = each_after(&mut self.workers, from.as_ref(), some, |name, worker| {
+        self.tested = self.workers.each_after(from.as_ref(), some, |name, worker| {
             if let Some(found) = worker.diligence.tick(rules, now) {
                 self.shortfalls += 1;
                 tracing::warn!(worker = %name, %found, "a worker hashes less than it claims");
             }
         });
         let from = self.looked.take();
-        self.looked = each_after(&mut self.workers, from.as_ref(), LOOKED_AT, |_, worker| {
+        self.looked = self.workers.each_after(from.as_ref(), LOOKED_AT, |_, worker| {
             worker.look(rules, now);
         });
     }
 
     /// A share that was to go up: what became of it at once.
     pub(crate) fn sent(&mut self, sent: &Sent, goal: bool, up: Up) {
-        self.on_both(&sent.worker, |forwarded| match up {
+        self.on_both(sent.account, |forwarded| match up {
             Up::Sent => {
                 forwarded.sent += 1;
                 forwarded.goals += u64::from(goal);
@@ -285,7 +286,7 @@ impl Ledger {
         // Late for us and taken by the source is to the machine's good, and differs as well.
         let accepted = matches!(outcome, Outcome::Accepted { .. });
         let differs = accepted == sent.stale;
-        self.on_both(&sent.worker, |forwarded| {
+        self.on_both(sent.account, |forwarded| {
             forwarded.differing += u64::from(differs);
             match outcome {
                 Outcome::Accepted { .. } => forwarded.accepted += 1,
@@ -304,7 +305,7 @@ impl Ledger {
                 }
             };
             count(&mut self.chains);
-            count(&mut self.account(&sent.worker).chains);
+            count(&mut self.workers.at(sent.account).chains);
         }
         differs
     }
@@ -321,7 +322,7 @@ impl Ledger {
 
     /// An earlier run of the program proved this rate of each machine of a worker.
     pub(crate) fn remember(&mut self, worker: &WorkerName, rate: HashRate) {
-        self.account(worker).remember(rate);
+        self.workers.of(worker).remember(rate);
     }
 
     /// Proven shares that the journal did not take.
@@ -330,8 +331,8 @@ impl Ledger {
     }
 
     /// A share of an earlier run's job was wanted above, where nobody knows that job any more.
-    pub(crate) fn orphaned(&mut self, worker: &WorkerName) {
-        self.on_both(worker, |forwarded| {
+    pub(crate) fn orphaned(&mut self, account: Place) {
+        self.on_both(account, |forwarded| {
             forwarded.lost += 1;
             forwarded.lost_by_restart += 1;
         });
@@ -353,17 +354,17 @@ impl Ledger {
             Reason::Malformed => &mut self.shares.malformed,
         } += 1;
         self.of_machine(machine, |machine| machine.rejected += 1);
-        self.account(worker).refused(reason);
+        self.workers.of(worker).refused(reason);
     }
 
-    /// A share is proven.
+    /// A share is proven; whose account has it.
     pub(crate) fn proven(
         &mut self,
         standards: &Standards,
         filed: &Filed,
         share: &Proven,
         at: Mono,
-    ) {
+    ) -> Place {
         let Filed { machine, worker, difficulty, stale, .. } = filed;
         let work = difficulty.expected_hashes();
         let reached = reached(share);
@@ -376,16 +377,25 @@ impl Ledger {
         if !stale {
             self.first_accepted.get_or_insert(at);
         }
-        self.of_machine(*machine, |machine| {
-            *(if *stale { &mut machine.stale } else { &mut machine.accepted }) += 1;
-            machine.work.add(at, work);
-            machine.last_share = Some(at);
-            machine.worker = worker.clone();
-        });
+        let account = match self.machines.get_mut(machine) {
+            Some(machine) => {
+                *(if *stale { &mut machine.stale } else { &mut machine.accepted }) += 1;
+                machine.work.add(at, work);
+                machine.last_share = Some(at);
+                // Nearly always the same as before, and then nothing is looked for.
+                if !Arc::ptr_eq(&machine.worker, worker) {
+                    machine.account = self.workers.place(worker);
+                    machine.worker = worker.clone();
+                }
+                machine.account
+            }
+            None => self.workers.place(worker),
+        };
         for chain in &filed.missed {
             *self.stale_by_coin.entry(*chain).or_default() += 1;
         }
-        self.account(worker).proven(&standards.shortfall, filed, reached, at);
+        self.workers.at(account).proven(&standards.shortfall, filed, reached, at);
+        account
     }
 
     fn lines(&mut self, machine: u64, lines: u64, codes: [u64; 6]) {
@@ -405,22 +415,17 @@ impl Ledger {
         }
     }
 
-    fn on_both(&mut self, worker: &WorkerName, change: impl Fn(&mut Forwarded)) {
+    fn on_both(&mut self, account: Place, change: impl Fn(&mut Forwarded)) {
         change(&mut self.forwarded);
-        change(&mut self.account(worker).forwarded);
-    }
-
-    fn account(&mut self, worker: &WorkerName) -> &mut Worker {
-        let full = self.workers.len() >= MOST_WORKERS && !self.workers.contains_key(worker);
-        let name = if full { "(more workers)".into() } else { worker.clone() };
-        self.workers.entry(name).or_default()
+        change(&mut self.workers.at(account).forwarded);
     }
 }
 
 impl Machine {
-    fn new(arrival: Arrival, claimed: HashRate) -> Self {
+    fn new(arrival: Arrival, account: Place, claimed: HashRate) -> Self {
         Self {
             claimed,
+            account,
             worker: arrival.worker.clone(),
             difficulty: arrival.difficulty,
             arrival,
@@ -431,22 +436,6 @@ impl Machine {
             last_share: None,
         }
     }
-}
-
-/// Does something with each of the next workers after this one; the last of them, `None` at the end.
-fn each_after(
-    workers: &mut BTreeMap<WorkerName, Worker>,
-    after: Option<&WorkerName>,
-    count: usize,
-    mut each: impl FnMut(&WorkerName, &mut Worker),
-) -> Option<WorkerName> {
-    let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-    let mut last = None;
-    for (name, worker) in workers.range_mut::<WorkerName, _>((from, Bound::Unbounded)).take(count) {
-        each(name, worker);
-        last = Some(name);
-    }
-    last.cloned()
 }
 
 /// The difficulty that a share's hash reaches.

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     board::{Board, Issued},
+    outgoing::KEPT,
     share::{Answer, Filed, Reason, Told, Turned, refusal},
     slots::Taken,
     standing::{Repeated, ShareKey, Standing},
@@ -275,8 +276,8 @@ impl Machine {
     pub(crate) fn next_line(&mut self) -> Option<Bytes> {
         match self.due.pop_front()? {
             Due::Line(line) => {
-                if self.due.is_empty() {
-                    // Nothing is due: an idle machine costs no queue.
+                if self.due.is_empty() && self.due.capacity() > KEPT {
+                    // Nothing is due: an idle machine costs no queue worth the name.
                     self.due = VecDeque::new();
                 }
                 Some(line)

@@ -14,6 +14,8 @@ use crate::{board::Issued, transport::Wire};
 
 /// Lines handed to the system in one call.
 const AT_ONCE: usize = 8;
+/// Places for lines that are kept while none waits.
+pub(crate) const KEPT: usize = 4;
 
 /// Lines on their way to a machine. They are not copied: a job's line is one for all machines.
 #[derive(Debug, Default)]
@@ -74,7 +76,11 @@ impl Outgoing {
                 count += 1;
             }
             let lines = slices.get(..count).unwrap_or_default();
-            let written = ready!(Pin::new(&mut *wire).poll_write_vectored(cx, lines))?;
+            // One line by itself is cheaper to send as such.
+            let written = match lines {
+                [line] => ready!(Pin::new(&mut *wire).poll_write(cx, line))?,
+                lines => ready!(Pin::new(&mut *wire).poll_write_vectored(cx, lines))?,
+            };
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -102,7 +108,10 @@ impl Outgoing {
             written -= line.len();
             self.lines.pop_front();
         }
-        // Nothing waits: an idle machine costs no buffer.
-        self.lines = VecDeque::new();
+        // Nothing waits: an idle machine costs no buffer, but for places that each line would ask
+        // for anew.
+        if self.lines.capacity() > KEPT {
+            self.lines = VecDeque::new();
+        }
     }
 }

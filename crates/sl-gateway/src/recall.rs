@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Jobs given out so long ago are recalled: no machine works longer on one.
-const JOBS: Duration = Duration::from_secs(600);
+const JOBS: Duration = Duration::from_secs(300);
 /// Renewals of a job take numbers too and are not written: the next run begins so far above the
 /// last number that is. At one renewal in two seconds they last for three weeks on one job.
 const RENEWALS: u64 = 1 << 20;

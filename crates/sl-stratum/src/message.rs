@@ -5,6 +5,8 @@ mod id;
 mod notify;
 mod server_bound;
 
+use std::fmt::Write as _;
+
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json, value::RawValue};
@@ -79,7 +81,11 @@ impl Reply {
     #[must_use]
     pub fn to_line(&self) -> Bytes {
         let error = self.error.as_ref().map_or(Value::Null, Refusal::to_value);
-        format!("{{\"id\":{},\"result\":{},\"error\":{error}}}\n", self.id, self.result).into()
+        // Nearly all are short: one piece of memory, asked for once.
+        let mut line = String::with_capacity(64);
+        let _ =
+            writeln!(line, "{{\"id\":{},\"result\":{},\"error\":{error}}}", self.id, self.result);
+        line.into()
     }
 }
 

@@ -19,7 +19,7 @@ impl Ledger {
         status.connected = self.connected;
         status.machines =
             self.machines.values_mut().take(SHOWN).map(|machine| machine.show(now)).collect();
-        let workers = self.workers.iter().take(SHOWN);
+        let workers = self.workers.by_name().take(SHOWN);
         status.workers = workers.map(|(name, worker)| worker.show(name)).collect();
         status.shortfalls = self.shortfalls;
         status.workers_known = self.workers.len() as u64;

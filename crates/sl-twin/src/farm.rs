@@ -1,11 +1,14 @@
 //! Many machines as one task: it steps them, hears what is told to them, and publishes what they
 //! show.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use sl_ports::Clock;
 use sl_units::{HashRate, Mono};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinHandle,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -18,8 +21,10 @@ use crate::{
 };
 
 mod handle;
+mod keeper;
 
 pub use handle::{Gone, MachineHandle};
+pub(crate) use keeper::Keeper;
 
 /// How often a part of the machines is stepped.
 const TICK: Duration = Duration::from_millis(100);
@@ -106,6 +111,11 @@ pub(crate) struct Farm {
     engine: watch::Receiver<EngineStatus>,
     status: watch::Sender<FarmStatus>,
     orders: mpsc::Receiver<Order>,
+    /// Where machines keep what is written to them, if they do.
+    keeper: Option<Keeper>,
+    /// Those that were written to, and are not kept yet.
+    written: BTreeSet<usize>,
+    keeping: Option<JoinHandle<()>>,
 }
 
 /// What the rest of a run holds of its farm.
@@ -128,6 +138,7 @@ impl Farm {
         scale: f64,
         engine: watch::Receiver<EngineStatus>,
         status: watch::Sender<FarmStatus>,
+        keeper: Option<Keeper>,
     ) -> (Self, Ends) {
         let (orders_in, orders) = mpsc::channel(ORDERS);
         let now = clock.mono();
@@ -145,7 +156,9 @@ impl Farm {
             seats.push(seat);
         }
         let (rates, followed) = watch::channel(rates(&seats, scale));
-        let farm = Self { seats, clock, scale, rates, engine, status, orders };
+        let (written, keeping) = (BTreeSet::new(), None);
+        let farm =
+            Self { seats, clock, scale, rates, engine, status, orders, keeper, written, keeping };
         farm.tell();
         (farm, Ends { plans, handles, orders: orders_in, rates: followed })
     }
@@ -166,6 +179,7 @@ impl Farm {
                     if part == 0 {
                         self.rates.send_replace(rates(&self.seats, self.scale));
                         self.tell();
+                        self.keep();
                     }
                 }
             }
@@ -176,6 +190,32 @@ impl Farm {
         }
         (0..PARTS).for_each(|part| self.step(part));
         self.tell();
+        if let Some(keeping) = self.keeping.take() {
+            let _it_is_done = keeping.await;
+        }
+        self.keep();
+        if let Some(keeping) = self.keeping.take() {
+            let _it_is_done = keeping.await;
+        }
+    }
+
+    /// Keeps what was written to machines, on a thread of its own; one batch at a time.
+    fn keep(&mut self) {
+        let busy = self.keeping.as_ref().is_some_and(|keeping| !keeping.is_finished());
+        let Some(keeper) = self.keeper.clone().filter(|_| !busy && !self.written.is_empty()) else {
+            return;
+        };
+        let written = std::mem::take(&mut self.written);
+        let kept = |machine: usize| {
+            let seat = self.seats.get(machine)?;
+            Some((seat.readings.borrow().network.ip, seat.machine.kept()))
+        };
+        let documents: Vec<_> = written.into_iter().filter_map(kept).collect();
+        self.keeping = Some(tokio::task::spawn_blocking(move || {
+            if let Err(wrong) = keeper.write(&documents) {
+                tracing::error!(%wrong, "what was written to machines is not kept");
+            }
+        }));
     }
 
     fn step(&mut self, part: usize) {
@@ -191,6 +231,7 @@ impl Farm {
             Order::Command { machine, command, done } => {
                 let Some(seat) = self.seats.get_mut(machine) else { return };
                 let applied = seat.machine.command(command, now);
+                self.written.insert(machine);
                 // Who reads again at once sees what was written.
                 seat.step(now);
                 let _nobody_waits = done.send(applied);

@@ -1,6 +1,6 @@
 //! The machines' addresses, and the listeners that answer at them.
 //!
-//! A machine is chosen by the address that it was called at. Up to 64 machines have a socket
+//! A machine is chosen by the address that it was called at. Up to 256 machines have a socket
 //! of their own for each port; more share one socket a port, bound to the loopback *device*: it takes
 //! what comes for any address of `127.0.0.0/8` and nothing from outside, and needs no privilege
 //! (Linux 5.7 and later). So a thousand machines cost two descriptors to listen. Such a socket

@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use sl_ports::{Clock, Randomness};
 use sl_pow::Registry;
-use sl_scenario::Span;
+use sl_scenario::{Span, derive};
 use sl_stratum::Password;
 use sl_supervise::{Ctx, ServiceError};
 use sl_units::HashRate;
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Fault, MachineHandle, MachinesSettings, Model,
     conf::PoolConf,
-    farm::{Ends, Farm, FarmStatus},
+    farm::{Ends, Farm, FarmStatus, Keeper},
     machine::{Machine, Spec},
     net::{Door, DoorError, Port, Reception},
     settings::Ports,
@@ -24,6 +24,8 @@ use crate::{
 
 /// How long a machine that starts warm has been on: long enough for its chips and its fans.
 const WARM: Duration = Duration::from_secs(600);
+/// What machines are made from, with their address.
+const MAKE: u64 = 0x5c12_17a5;
 /// The part of the engine that the machines' rates are made for; the rest is for what else the
 /// computer does, so that machines do not seem to hash too little.
 const HEADROOM: f64 = 0.85;
@@ -80,11 +82,11 @@ impl FarmPlan {
 }
 
 impl MachinesSettings {
-    /// The machines as they are made, without faults: the same ones for the same root of chance.
-    /// `pool` is for settings that name none.
+    /// The machines as they are made, without faults. The one at an address is the same at each
+    /// start: its chips, its hardware address, its serial numbers. `pool` is for settings that name
+    /// none.
     #[must_use]
-    pub fn specs(&self, pool: &str, password: &str, randomness: &Randomness) -> Vec<Spec> {
-        let mut rng = randomness.rng("machines");
+    pub fn specs(&self, pool: &str, password: &str) -> Vec<Spec> {
         let hosts = (0..usize::from(self.count)).map_while(|number| self.net.host(number));
         let spec = |ip| {
             let pool = PoolConf {
@@ -95,7 +97,12 @@ impl MachinesSettings {
             Spec {
                 pools: vec![pool],
                 already_on: if self.warm { WARM } else { Duration::ZERO },
-                ..Spec::new(self.model.model(), self.firmware, rng.u64(..), ip)
+                ..Spec::new(
+                    self.model.model(),
+                    self.firmware,
+                    derive(MAKE, u64::from(ip.to_bits())),
+                    ip,
+                )
             }
         };
         hosts.map(spec).collect()
@@ -158,7 +165,8 @@ impl Twins {
         let (doors, unheard) = self.doors().await?;
         let (machines, scale) = (self.machines_of().await?, self.plan.scale());
         let (engine_in, engine) = watch::channel(EngineStatus::default());
-        let (farm, ends) = Farm::new(machines, self.clock, scale, engine, self.status.clone());
+        let (farm, ends) =
+            Farm::new(machines, self.clock, scale, engine, self.status.clone(), self.keeper());
         let Ends { plans, handles, orders: events, rates } = ends;
         self.handles.send_replace(handles.clone());
         let (work_in, work) = orders();
@@ -242,14 +250,30 @@ impl Twins {
     /// own.
     async fn machines_of(&self) -> Result<Vec<Machine>, ServiceError> {
         let (FarmPlan { settings, pool, password, .. }, now) = (&self.plan, self.clock.mono());
-        let mut specs = settings.specs(pool, password.reveal(), &self.randomness);
+        let mut specs = settings.specs(pool, password.reveal());
         for span in &self.plan.faults {
             if let Some(spec) = specs.get_mut(span.subject) {
                 spec.faults.push(span.clone());
             }
         }
-        let make = move || specs.into_iter().map(|spec| Machine::new(spec, now)).collect();
+        let keeper = self.keeper();
+        let make = move || {
+            let machine = |spec: Spec| {
+                let ip = spec.ip;
+                let mut machine = Machine::new(spec, now);
+                match keeper.as_ref().map(|keeper| keeper.read(ip)).transpose() {
+                    Ok(kept) => kept.flatten().into_iter().for_each(|kept| machine.restore(kept)),
+                    Err(wrong) => tracing::warn!(%wrong, "a machine is as from the factory"),
+                }
+                machine
+            };
+            specs.into_iter().map(machine).collect()
+        };
         Ok(tokio::task::spawn_blocking(make).await?)
+    }
+
+    fn keeper(&self) -> Option<Keeper> {
+        self.plan.settings.keep.as_deref().map(Keeper::new)
     }
 
     /// The doors for the web and for the program, and what is wrong with them. Where other ports may

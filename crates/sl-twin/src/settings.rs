@@ -38,7 +38,7 @@ sl_config::settings! {
         /// How many.
         restart count: u16 = 12 in 0..=20000,
         /// Their addresses; the first machine has the second address.
-        restart net: SubnetSetting = "127.7.0.0/22",
+        restart net: SubnetSetting = "127.77.0.0/22",
         /// Their model.
         restart model: ModelName = "l7",
         /// Their firmware.
@@ -62,6 +62,9 @@ sl_config::settings! {
         /// Whether they have been on for a while when the program starts, or are switched on then and take
         /// their minutes.
         restart warm: bool = true,
+        /// A folder in which they keep what is written to them, to hold again at the next start; none
+        /// forgets it.
+        restart keep: Option<PathBuf>,
         /// A file of what goes wrong with them, and when.
         restart scenario: Option<PathBuf>,
     }

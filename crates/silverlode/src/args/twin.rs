@@ -10,7 +10,7 @@ pub(crate) struct Twin {
     /// How many machines [default: 12]
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub(crate) count: Option<String>,
-    /// Their addresses, as in 127.7.0.0/29; the first machine has the second address [default: 127.7.0.0/22]
+    /// Their addresses, as in 127.7.0.0/29; the first machine has the second address [default: 127.77.0.0/22]
     #[arg(long, value_name = "NET")]
     pub(crate) net: Option<String>,
     /// Their model: l7, l9 or l3+ [default: l7]
@@ -41,6 +41,9 @@ pub(crate) struct Twin {
     /// Switch them on at the start: they take their minutes, as real ones do
     #[arg(long)]
     pub(crate) cold: bool,
+    /// Keep what is written to them in this folder, to hold again at the next start
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep: Option<PathBuf>,
     /// What goes wrong with them, and when: played as fast as it computes, and its events told; nothing
     /// listens or mines
     #[arg(long, value_name = "FILE")]

@@ -67,7 +67,7 @@ fn play(
     let named = u16::try_from(scenario.machines()).unwrap_or(u16::MAX);
     settings.count = settings.count.max(named);
     let ports = Ports::real(Some(global.seed.unwrap_or(1)), Default::default(), None);
-    let specs = settings.specs("", "", &ports.randomness);
+    let specs = settings.specs("", "");
     let day = Day::new(scenario, specs, ports.randomness.root());
     day.play(|event| tell(&event, &settings))
 }
@@ -131,6 +131,8 @@ fn flags_of(words: &Twin) -> Vec<Flag> {
     set("--ports", "machines.ports", words.ports.clone());
     set("--scale", "machines.scale", words.scale.clone());
     set("--cold", "machines.warm", word(words.cold, "false"));
+    let keep = words.keep.as_ref().map(|path| path.display().to_string());
+    set("--keep", "machines.keep", keep);
     set("--scenario", "machines.scenario", file.map(|path| path.display().to_string()));
     set("--allow-lan", "machines.allow_lan", word(words.allow_lan, "true"));
     flags

@@ -68,6 +68,15 @@ impl Dealer {
             // Without a job nothing is hashed, and nothing is made up for.
             slot.due = slot.due.fract();
         }
+        let again = match (&slot.work, &work) {
+            (Some(old), Some(new)) => old.is_same_job(new),
+            _ => false,
+        };
+        if again {
+            // A pool that says its job again does not want the same shares again.
+            slot.work = work;
+            return;
+        }
         let due = slot.due;
         *slot = Slot { rate: slot.rate, due, work, ..Slot::default() };
     }
@@ -220,6 +229,19 @@ mod tests {
         assert_eq!(seen.len(), lots.len());
         assert!(lots.iter().any(|lot| lot.extranonce2 == 1), "the coinbase moved on");
         assert!(lots.iter().all(|lot| lot.header[..76] == lot.work.header(lot.extranonce2)[..76]));
+    }
+
+    #[test]
+    fn a_job_that_is_said_again_goes_on_where_it_was() {
+        let mut dealer = dealer(&[100.0]);
+        dealer.accrue(at(1000));
+        let first: HashSet<_> = dealer.deal(1000).iter().map(|lot| lot.header).collect();
+        dealer.set_work(0, Some(Arc::new(work(1, "a", 2.0))));
+        dealer.accrue(at(2000));
+        let again = dealer.deal(1000);
+        assert_eq!(again.len(), 100);
+        assert!(again.iter().all(|lot| !first.contains(&lot.header)));
+        assert!(again.iter().all(|lot| lot.work.difficulty().get() == 2.0), "as it asks now");
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! Virtual machines, and the engine that hashes for them.
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use sl_gateway::Claim;
 use sl_scenario::Span;
 use sl_stratum::Password;
-use sl_supervise::ServiceSpec;
+use sl_supervise::{RestartPolicy, ServiceSpec};
 use sl_twin::{FarmPlan, Fault, MachinesSettings, Twins, scenario::Scenario};
 use sl_units::HashRate;
 
@@ -25,11 +25,8 @@ impl Parts {
     pub(in crate::assemble) fn machines_alone(&mut self) -> Result<(), AssembleError> {
         let pool = USUAL_POOL.to_owned();
         let Some(plan) = self.farm_of(pool, 1.0)? else { return Ok(()) };
-        // What is in use or needs a right is better told at once than by a service that tries again.
-        let (ports, net) = (plan.settings.ports.unwrap_or(sl_twin::Ports::REAL), plan.settings.net);
-        let at = |port| net.host(0).map(|ip| SocketAddr::from((ip, port)));
-        self.listens.extend([ports.http, ports.rpc].into_iter().filter_map(at));
-        let spec = self.twins(plan);
+        // A port that is in use or needs a right is told at once, and not tried for again and again.
+        let spec = self.twins(plan).restart(RestartPolicy::never());
         self.specs.push(spec);
         Ok(())
     }

@@ -101,13 +101,14 @@ impl Parts {
         for (worker, claim) in claims {
             settings.claims.entry(worker.clone()).or_insert_with(|| claim.clone());
         }
-
         let usual = GatewaySettings::default();
         if settings.shares_per_minute == usual.shares_per_minute {
             settings.shares_per_minute = 60.0;
         }
         if settings.start_difficulty.is_none() {
-            let target = Target::from_expected_hashes(rate.hs() * FIRST_SHARE.as_secs_f64());
+            // Half of what this machine makes is the virtual machines', who come a little later.
+            let first = if claims.is_empty() { FIRST_SHARE } else { FIRST_SHARE / 2 };
+            let target = Target::from_expected_hashes(rate.hs() * first.as_secs_f64());
             settings.start_difficulty = Some(target.into());
         }
     }

@@ -1,5 +1,5 @@
 //! What a share costs the journal: CPU of the whole process, bytes on the disk, latency of a
-//! receipt.
+//! receipt; and how long a restart recalls what was sent in the last five minutes.
 //!
 //! `cargo run --release -p sl-ledger --example journal_rate -- [SHARES_PER_SECOND] [SECONDS] [off]`
 //!
@@ -8,14 +8,19 @@
 
 use std::{num::NonZeroU64, sync::Arc, time::Duration};
 
-use sl_ledger::{Entry, Journal, Judged, Options, ShareEntry, Solution};
+use sl_ledger::{Entry, JobEntry, Journal, Judged, Options, ShareEntry, Solution};
 use sl_ports::{Clock, process::ProcessFigures};
 use sl_supervise::{ServiceSpec, Supervisor};
 use sl_units::ShareDifficulty;
+use sl_work::SourceId;
 use tokio::time::Instant;
 
 /// Workers that take turns.
 const WORKERS: u64 = 10_000;
+/// A new job after so many seconds.
+const JOB: u64 = 5;
+/// The number of the first.
+const FIRST_JOB: u64 = 1_000_000;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -46,7 +51,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         tick.tick().await;
         let due = (begun.elapsed().as_secs_f64() * rate as f64) as u64;
         while sent < due {
-            match journal.append(vec![share(sent, &workers, clock)?]) {
+            let mut entries = Vec::new();
+            let job = FIRST_JOB + sent / (JOB * rate.max(1));
+            if sent.is_multiple_of(JOB * rate.max(1)) {
+                entries.push(Entry::Job(new_job(job, clock)));
+            }
+            entries.push(share(sent, job, &workers, clock)?);
+            match journal.append(entries) {
                 Ok(receipt) => waiting.push_back((Instant::now(), receipt)),
                 Err(_) => full += 1,
             }
@@ -89,12 +100,36 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         at(0.99).unwrap_or_default(),
     );
     std::io::Write::write_all(&mut std::io::stdout(), told.as_bytes())?;
+    let (journal, _) = Journal::new(Options::new(folder.join("journal")), clock);
+    let (begun, before) = (Instant::now(), cpu());
+    let since = clock.wall().millis().saturating_sub(300_000);
+    let recalled = journal.recall(sl_units::Wall::from_millis(since)).await?;
+    let told = format!(
+        "{} shares of {} jobs recalled in {:?}, {:?} of CPU\n",
+        recalled.shares.len(),
+        recalled.jobs.len(),
+        begun.elapsed(),
+        cpu().saturating_sub(before),
+    );
+    std::io::Write::write_all(&mut std::io::stdout(), told.as_bytes())?;
     std::fs::remove_dir_all(folder)?;
     Ok(())
 }
 
+fn new_job(number: u64, clock: Clock) -> JobEntry {
+    JobEntry {
+        at: clock.wall(),
+        number,
+        source: SourceId::new("pool.example"),
+        sequence: number,
+        epoch: 1,
+        blob: bytes::Bytes::from_static(&[0; 600]),
+    }
+}
+
 fn share(
     number: u64,
+    job: u64,
     workers: &[Arc<str>],
     clock: Clock,
 ) -> Result<Entry, Box<dyn std::error::Error>> {
@@ -106,7 +141,7 @@ fn share(
         at,
         worker: Arc::clone(worker),
         slot,
-        job: 1_000_000 + number / 65_000,
+        job,
         difficulty: ShareDifficulty::new(65_536.0)?,
         achieved: Some(ShareDifficulty::new(65_536.0 * 1.000_37 + (mixed >> 40) as f64 / 3.0)?),
         judged: Judged::Accepted,

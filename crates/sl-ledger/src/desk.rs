@@ -19,7 +19,7 @@ use crate::{
     Entry, JobEntry, JournalStatus, LedgerError, Options, SlotEntry, SlotEvent,
     day::{Chain, DayFile, WINDOW},
     files::{self, ROLLUP, day_of, day_path, day_text, wall},
-    recall::recall,
+    recall::living,
     schema::{self, COUNTS, SUMS},
     table::DAY_MS,
     tally::{self, Sums},
@@ -280,7 +280,7 @@ impl Desk {
     /// What lived when the last run of the program ended.
     async fn remember(&mut self) -> Result<(), LedgerError> {
         let since = self.clock.wall().millis().saturating_sub(JOB_LIFE.as_millis() as u64);
-        let recalled = recall(&self.options.folder, Wall::from_millis(since)).await?;
+        let recalled = living(&self.options.folder, Wall::from_millis(since)).await?;
         self.slots = recalled.slots.into_iter().map(|slot| (slot.slot, slot)).collect();
         self.jobs = recalled.jobs.into_iter().map(|job| job.0).collect();
         Ok(())

@@ -1,5 +1,5 @@
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     path::Path,
     sync::Arc,
 };
@@ -72,21 +72,31 @@ impl PartialEq for RecalledJob {
 
 /// Reads what is to be recalled out of the newest files.
 pub(crate) async fn recall(folder: &Path, since: Wall) -> Result<Recalled, LedgerError> {
-    let mut recalled = Recalled::default();
-    let mut slots = BTreeMap::new();
     let mut files = newest(folder).await?;
-    for file in files.iter_mut().rev() {
-        slots_of(file, &mut slots).await?;
-        jobs_of(file, since, &mut recalled).await?;
-    }
+    let mut recalled = living_of(&mut files, since).await?;
     for file in &mut files {
         if recalled.last_ticket == 0 {
             recalled.last_ticket = last_ticket(file).await?;
         }
         shares_of(file, since, &mut recalled).await?;
     }
-    recalled.slots = slots.into_values().collect();
     recalled.workers = workers(folder, since).await?;
+    Ok(recalled)
+}
+
+/// Slots and jobs alone: what a new day's file begins with.
+pub(crate) async fn living(folder: &Path, since: Wall) -> Result<Recalled, LedgerError> {
+    living_of(&mut newest(folder).await?, since).await
+}
+
+async fn living_of(files: &mut [DayFile], since: Wall) -> Result<Recalled, LedgerError> {
+    let mut recalled = Recalled::default();
+    let mut slots = BTreeMap::new();
+    for file in files.iter_mut().rev() {
+        slots_of(file, &mut slots).await?;
+        jobs_of(file, since, &mut recalled).await?;
+    }
+    recalled.slots = slots.into_values().collect();
     Ok(recalled)
 }
 
@@ -185,19 +195,34 @@ async fn shares_of(
     since: Wall,
     recalled: &mut Recalled,
 ) -> Result<(), LedgerError> {
-    let mut upto = file.last;
+    let jobs: HashSet<u64> = recalled.jobs.iter().map(|job| job.0.number).collect();
+    let (mut upto, day) = (file.last, file.head.day);
+    let first = millis(since) - day * DAY_MS;
     while upto > 0 && recalled.shares.len() < MOST_SHARES {
         let after = (upto - WINDOW).max(0);
-        let rows = file.rows_of(Table::Shares, after, upto).await?;
-        let first = rows.first().and_then(|stored| instant(file, stored.cells.first()?));
-        for stored in rows.iter().rev() {
-            let share = share(file, stored);
-            let of_job = |share: &RecalledShare| {
-                recalled.jobs.iter().any(|known| known.0.number == share.job)
-            };
-            recalled.shares.extend(share.filter(of_job));
+        // Machines wait for this: no column is read that is not wanted.
+        let rows = sqlx::query_as::<_, ShareRow>(
+            "SELECT at, job, extranonce, version, ntime, nonce FROM shares \
+             WHERE row > ?1 AND row <= ?2 AND judged != ?3 \
+             AND extranonce IS NOT NULL AND version + ntime + nonce IS NOT NULL \
+             ORDER BY row DESC",
+        )
+        .bind(after)
+        .bind(upto)
+        .bind(crate::Reason::Duplicate.code())
+        .fetch_all(file.database.connection())
+        .await;
+        let rows = rows.map_err(|error| file.database.error("read", &error))?;
+        let is_over = rows.last().is_some_and(|row| row.0 < first);
+        for (_, job, extranonce, version, ntime, nonce) in rows {
+            if let Ok(job) = u64::try_from(job)
+                && jobs.contains(&job)
+                && let Some(solution) = solution_of(day, extranonce, version, ntime, nonce)
+            {
+                recalled.shares.push(RecalledShare { job, solution });
+            }
         }
-        if first.is_some_and(|first| first < since) {
+        if is_over {
             break;
         }
         upto = after;
@@ -206,23 +231,29 @@ async fn shares_of(
     Ok(())
 }
 
-fn share(file: &DayFile, stored: &Stored) -> Option<RecalledShare> {
-    let duplicate = crate::Reason::Duplicate.code();
-    (stored.cell("judged").int()? != duplicate).then_some(())?;
-    Some(RecalledShare {
-        job: count(stored.cell("job"))?,
-        solution: solution(file.head.day, stored)?,
-    })
-}
+/// At, job, extranonce, version, ntime and nonce.
+type ShareRow = (i64, i64, Vec<u8>, i64, i64, i64);
 
 /// What the miner of a share chose.
 pub(crate) fn solution(day: i64, stored: &Stored) -> Option<Solution> {
-    let bits = |cell: &Cell| i32::try_from(cell.int()?).ok().map(i32::cast_unsigned);
+    let number = |column: &str| stored.cell(column).int();
+    let extranonce = stored.cell("extranonce").bytes()?.to_vec();
+    solution_of(day, extranonce, number("version")?, number("ntime")?, number("nonce")?)
+}
+
+fn solution_of(
+    day: i64,
+    extranonce: Vec<u8>,
+    version: i64,
+    ntime: i64,
+    nonce: i64,
+) -> Option<Solution> {
+    let bits = |number: i64| i32::try_from(number).ok().map(i32::cast_unsigned);
     Some(Solution {
-        extranonce: stored.cell("extranonce").bytes()?.into(),
-        version: bits(stored.cell("version"))?,
-        ntime: u32::try_from(stored.cell("ntime").int()? + day * 86_400).ok()?,
-        nonce: bits(stored.cell("nonce"))?,
+        extranonce: extranonce.into(),
+        version: bits(version)?,
+        ntime: u32::try_from(ntime + day * 86_400).ok()?,
+        nonce: bits(nonce)?,
     })
 }
 

@@ -18,7 +18,7 @@ pub(crate) enum Pool {
     /// Reach, TLS, handshake, first job and latency of each endpoint; no share is sent: 0 all well,
     /// 3 some, 1 none
     Probe {
-        /// A pool of the catalogue, or a URL as in stratum+tcp://HOST:PORT [default: the pool of the
+        /// A pool of the catalogue, or a URL as in stratum+tcp://HOST:PORT [default: the pools of the
         /// settings, else every endpoint of the catalogue]
         #[arg(value_name = "NAME_OR_URL")]
         what: Vec<String>,

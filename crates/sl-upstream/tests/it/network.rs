@@ -28,9 +28,14 @@ struct Between {
 impl Between {
     /// A share's verdict is waited for so many seconds.
     async fn start(answer_s: u64) -> Self {
+        Self::start_with(answer_s, "").await
+    }
+
+    /// The same with more settings of the first pool.
+    async fn start_with(answer_s: u64, more: &str) -> Self {
         let pools = [OpenPool::start().await, OpenPool::start().await];
         let proxy = Proxy::start(pools[0].address).await;
-        let patience = format!(", answer_within: {answer_s}s, resume_within: 1s");
+        let patience = format!(", answer_within: {answer_s}s, resume_within: 1s{more}");
         let mut plans = plans(&[
             entry("first", proxy.address(), &patience),
             entry("second", pools[1].address, ", priority: 1"),
@@ -129,6 +134,20 @@ async fn a_half_open_connection_is_found_by_the_verdict_that_does_not_come() {
         between.running.until(|status| status.members[0].tally.lost == lost).await;
         between.running.stop().await;
     }
+}
+
+/// A connection that carries nothing while nobody sends a share: the silence gives it away, and the
+/// failover says since when it lasted.
+#[tokio::test]
+async fn a_pool_that_falls_silent_is_left() {
+    let mut between = Between::start_with(10, ", silence: 2s, ping_after: 1s").await;
+    between.proxy.to_client(Faults { hold: true, ..Faults::default() });
+    soon(between.proxy.until(|counts| counts.swallowed >= 1)).await;
+    between.goes_on(&["silent for 2 s"]).await;
+    let event = between.running.status.failover.borrow().failovers[0].clone();
+    let detected = event.detected.expect("it failed");
+    assert!(detected >= Duration::from_secs(2), "since its last word: {detected:?}");
+    between.running.stop().await;
 }
 
 /// Bits that fall over in the pool's words: what cannot be read is counted, what it answered is

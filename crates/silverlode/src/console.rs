@@ -71,6 +71,18 @@ pub(crate) fn report(summary: &Summary) -> String {
     for (reason, count) in &shares.lost_by_reason {
         let _ = writeln!(text, "              {count} lost: {reason}");
     }
+    if let Some(twins) = &summary.twins {
+        let _ = writeln!(
+            text,
+            "virtual     {} of {} {} mine at {}: {} shown, {:.2e} claimed hashes for each real one",
+            twins.mining,
+            twins.total,
+            twins.model,
+            twins.net,
+            rate(Some(twins.hashrate_shown_hs)),
+            twins.hash_scale,
+        );
+    }
     if let Some(gateway) = &summary.gateway {
         let _ = writeln!(
             text,

@@ -3,8 +3,8 @@
 use crate::flags::Flags;
 use crate::repository::Repository;
 
-/// What can be measured, and the package whose program does it.
-const SUBJECTS: [(&str, &str); 1] = [("gateway", "sl-bench")];
+/// What can be measured, the package whose program does it, and the page with the figures.
+const SUBJECTS: [(&str, &str, &str); 1] = [("gateway", "sl-bench", "docs/bench-gateway.md")];
 
 /// `cargo xtask bench`
 pub(crate) fn run(repository: &Repository, flags: &Flags) -> Result<bool, String> {
@@ -13,14 +13,16 @@ pub(crate) fn run(repository: &Repository, flags: &Flags) -> Result<bool, String
         [subject, scenario] => (subject.as_str(), Some(scenario.as_str())),
         _ => return Err("what is to be measured is not said, allowed: gateway".into()),
     };
-    let found = SUBJECTS.iter().find(|(name, _)| *name == subject);
-    let (_, package) =
+    let found = SUBJECTS.iter().find(|(name, ..)| *name == subject);
+    let (_, package, page) =
         found.ok_or_else(|| format!("nothing measures `{subject}`, allowed: gateway"))?;
     let build = ["build", "--release", "--package", "silverlode", "--package", package];
     if !repository.cargo_shown(&build)? {
         return Err("what is to be measured cannot be built".into());
     }
     let quick = flags.has("--quick").then_some("--quick");
-    let args: Vec<&str> = [subject].into_iter().chain(scenario).chain(quick).collect();
+    let page = if flags.has("--write") { &["--page", page][..] } else { &[] };
+    let args = [subject].into_iter().chain(scenario).chain(quick).chain(page.iter().copied());
+    let args: Vec<&str> = args.collect();
     repository.run_shown(&format!("target/release/{package}"), &args)
 }

@@ -37,23 +37,24 @@ mod rig;
 mod scenarios;
 mod sessions;
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::Path};
 
 pub use error::BenchError;
 pub use report::{Bound, Figure, Report};
 pub use scenarios::Scenario;
 
-/// Runs one scenario or all, and writes the figures to `target/bench/gateway.json`. `tell` hears
-/// what goes on.
+/// Runs one scenario or all, and writes the figures to `target/bench/gateway.json`, and as a table
+/// into `page`, under its heading `## Figures`. `tell` hears what goes on.
 ///
 /// # Errors
 /// A scenario could not be carried out. A figure that falls short is no error.
 pub fn bench(
     only: Option<Scenario>,
     quick: bool,
+    page: Option<&Path>,
     tell: impl Fn(&str),
 ) -> Result<Report, BenchError> {
-    scenarios::run(only, quick, &tell)
+    scenarios::run(only, quick, page, &tell)
 }
 
 /// A process of load: follows the orders of the leader at `control` until it is gone.

@@ -6,7 +6,7 @@
     reason = "a command line tool: its reports are its product"
 )]
 
-use std::{net::SocketAddr, process::ExitCode};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use sl_bench::{Scenario, bench, load, sessions};
@@ -29,6 +29,9 @@ enum Command {
         /// All in less than three minutes: fewer machines, shorter times
         #[arg(long)]
         quick: bool,
+        /// Also put the table into this page, under its heading `## Figures`
+        #[arg(long, value_name = "FILE")]
+        page: Option<PathBuf>,
     },
     /// A process of load, led from outside; ends with the connection to who leads it
     #[command(hide = true)]
@@ -51,12 +54,13 @@ enum Command {
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
-        Command::Gateway { scenario, quick } => bench(scenario, quick, |line| eprintln!("{line}"))
-            .map(|report| {
+        Command::Gateway { scenario, quick, page } => {
+            bench(scenario, quick, page.as_deref(), |line| eprintln!("{line}")).map(|report| {
                 println!("{}", report.json());
                 println!("{}", report.table());
                 report.is_kept()
-            }),
+            })
+        }
         Command::Load { control, number } => load(control, number).map(|()| true),
         Command::Sessions { count } => sessions(count).map(|figures| {
             println!("{figures}");

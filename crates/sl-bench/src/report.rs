@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use crate::BenchError;
+use crate::{BenchError, Scenario};
+
+/// Above the table on a page.
+const HEADING: &str = "\n## Figures\n\n";
 
 /// What a figure is held against.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq)]
@@ -85,6 +88,8 @@ pub struct Report {
     pub processor: String,
     /// CPUs that the bench could use.
     pub cpus: usize,
+    /// The day, as in 2026-11-22.
+    pub day: String,
     /// By scenario.
     pub scenarios: BTreeMap<String, Scene>,
 }
@@ -97,6 +102,17 @@ impl Report {
 
     pub(crate) fn write(&self, path: &Path) -> Result<(), BenchError> {
         fs::write(path, self.json() + "\n")
+            .map_err(BenchError::io(format!("writing {}", path.display())))
+    }
+
+    /// Puts the table under the last heading of a page, which is `## Figures`.
+    pub(crate) fn write_page(&self, path: &Path) -> Result<(), BenchError> {
+        let page = fs::read_to_string(path);
+        let page = page.map_err(BenchError::io(format!("reading {}", path.display())))?;
+        let (before, _) = page.split_once(HEADING).ok_or_else(|| {
+            BenchError::Part(format!("{} has no heading {:?}", path.display(), HEADING.trim()))
+        })?;
+        fs::write(path, format!("{before}{HEADING}{}", self.table()))
             .map_err(BenchError::io(format!("writing {}", path.display())))
     }
 
@@ -117,9 +133,10 @@ impl Report {
     /// A table for people.
     #[must_use]
     pub fn table(&self) -> String {
-        let mut text = format!("{}, {} CPUs\n\n", self.processor, self.cpus);
+        let mut text = format!("{}, {} CPUs, {}\n\n", self.processor, self.cpus, self.day);
         text += "| scenario | figure | measured | wanted | |\n|---|---|---|---|---|\n";
-        for (name, scene) in &self.scenarios {
+        let known = Scenario::ALL.iter().map(|scenario| scenario.name());
+        for (name, scene) in known.filter_map(|name| self.scenarios.get_key_value(name)) {
             let name = if scene.quick { format!("{name} (quick)") } else { name.clone() };
             if let Some(failed) = &scene.failed {
                 let failed = failed.replace(['\n', '|'], " ");
@@ -172,12 +189,20 @@ mod tests {
         let right = Figure::new("lost", 0.0, "shares").wanted(Bound::Is(0.0));
         let scene = Scene { figures: vec![slow, right.clone()], ..Scene::default() };
         let mut report = Report::default();
-        report.scenarios.insert("jobs".into(), scene);
+        report.scenarios.insert("fanout".into(), scene);
         assert!(report.is_kept());
-        assert!(report.table().contains("| jobs | fan-out | 120 ms | ≤ 100 | ✗ |"));
+        assert!(report.table().contains("| fanout | fan-out | 120 ms | ≤ 100 | ✗ |"));
         let wrong = Figure::new("lost", f64::NAN, "shares").wanted(right.bound);
-        report.scenarios.insert("x".into(), Scene { figures: vec![wrong], ..Scene::default() });
+        report
+            .scenarios
+            .insert("steady".into(), Scene { figures: vec![wrong], ..Scene::default() });
         assert!(!report.is_kept());
+        let folder = tempfile::tempdir().expect("a folder");
+        let page = folder.path().join("page.md");
+        fs::write(&page, "# Page\n\n## Figures\n\nold\n").expect("written");
+        report.write_page(&page).expect("it has the heading");
+        let written = fs::read_to_string(&page).expect("there");
+        assert!(written.starts_with("# Page\n\n## Figures\n\n") && !written.contains("old"));
         let read: Report = serde_json::from_str(&report.json()).expect("its own JSON");
         assert_eq!(read, report);
     }

@@ -1,6 +1,6 @@
 //! What is done to the gateway, one file each, and their order.
 
-use std::{fs, net::SocketAddr, time::Duration};
+use std::{fs, net::SocketAddr, path::Path, time::Duration};
 
 use clap::ValueEnum;
 use serde_json::Value;
@@ -106,11 +106,13 @@ impl Scenario {
 pub(crate) fn run(
     only: Option<Scenario>,
     quick: bool,
+    page: Option<&Path>,
     tell: &dyn Fn(&str),
 ) -> Result<Report, BenchError> {
     let rig = Rig::new(quick, tell)?;
     let path = rig.folder.join("gateway.json");
-    let mut report = Report { processor: processor(), cpus: rig.cpus, ..Report::default() };
+    let mut report =
+        Report { processor: processor(), cpus: rig.cpus, day: today(), ..Report::default() };
     if rig.gateway_cpu.is_none() {
         tell("one CPU alone: gateway and load share it, and figures of time say little");
     }
@@ -126,6 +128,9 @@ pub(crate) fn run(
         tell(&format!("{} took {:.0} s{failed}", scenario.name(), scene.seconds));
         report.scenarios.insert(scenario.name().into(), scene);
         report.write(&path)?;
+    }
+    if let Some(page) = page {
+        report.write_page(page)?;
     }
     if let Some(only) = only {
         report.scenarios.retain(|name, _| name == only.name());
@@ -144,6 +149,12 @@ async fn carry_out(scenario: Scenario, rig: &Rig) -> Scene {
         Err(wrong) => (Vec::new(), Some(wrong.to_string())),
     };
     Scene { seconds: begin.elapsed().as_secs_f64(), quick: rig.quick, failed, figures }
+}
+
+fn today() -> String {
+    let now = sl_ports::Clock::real().wall().millis();
+    let now = i64::try_from(now).ok().and_then(|now| jiff::Timestamp::from_millisecond(now).ok());
+    now.map_or_else(String::new, |now| now.to_string().chars().take(10).collect())
 }
 
 fn processor() -> String {

@@ -19,7 +19,7 @@ use crate::{
     rig::Rig,
 };
 
-const MACHINES: u32 = 100;
+const MACHINES: u32 = 200;
 /// Often enough that no machine is ever without a share to send.
 const JOBS: Duration = Duration::from_millis(60);
 /// A machine is back a minute after a restart at the latest.
@@ -39,7 +39,7 @@ pub(super) async fn run(rig: &Rig) -> Result<Vec<Figure>, BenchError> {
     let (mut rng, mut seen) = (Rng::with_seed(7), Figures::default());
     let mut back = Vec::new();
     for round in 1..=kills {
-        sleep(Duration::from_micros(rng.u64(5_000..150_000))).await;
+        sleep(Duration::from_micros(rng.u64(5_000..250_000))).await;
         gateway.kill()?;
         let begin = Instant::now();
         gateway = Gateway::spawn(rig, &plan)?;

@@ -100,7 +100,12 @@ fn start(
 ) -> Result<ExitCode, Failure> {
     let read = layers::read(global, environment, flags)?;
     if global.dry_run {
-        let ports = Ports::real(global.seed, environment.all(), None);
+        // What would keep its data there is told; nothing is made.
+        let data = match composition {
+            Composition::Mine | Composition::Twin => None,
+            _ => data_folder(global, environment).ok(),
+        };
+        let ports = Ports::real(global.seed, environment.all(), data);
         let builder = Builder::new(read.settings.clone(), ports.clone());
         if composition == Composition::Gateway
             && let Some(plan) = builder.farm_plan(composition)?

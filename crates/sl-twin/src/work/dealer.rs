@@ -98,13 +98,13 @@ impl Dealer {
     /// Hashes that are due now.
     pub(crate) fn due(&self) -> f64 {
         let with_work = self.slots.iter().filter(|slot| slot.work.is_some());
-        with_work.map(|slot| slot.due.floor()).sum()
+        0.0 + with_work.map(|slot| slot.due.floor()).sum::<f64>()
     }
 
     /// Hashes a second of all machines that have work.
     pub(crate) fn rate(&self) -> f64 {
         let with_work = self.slots.iter().filter(|slot| slot.work.is_some());
-        with_work.map(|slot| slot.rate).sum()
+        0.0 + with_work.map(|slot| slot.rate).sum::<f64>()
     }
 
     /// Hashes that were due and that the engine could not make.

@@ -13,8 +13,6 @@ use crate::plot::{Sample, Shade, Trace};
 use crate::readings::{Light, State, Status, Stop};
 use crate::scenario::Scenario;
 
-/// A pool that cannot be reached for so long counts as dead, seconds.
-const POOL_LOST_S: u64 = 60;
 /// Points of a trace.
 const POINTS: u64 = 1440;
 
@@ -120,9 +118,8 @@ pub struct Day {
 #[derive(Debug)]
 struct Played {
     machine: Machine,
-    /// Generation whose pool was told, and since when no pool can be reached.
+    /// The generation whose pool answers.
     connected: Option<u64>,
-    unreachable: u64,
     /// Seconds since a protection stopped it.
     stopped: u64,
     state: State,
@@ -192,8 +189,7 @@ impl Played {
         }
         let connected = output.wants_pool.then_some(output.generation);
         let (state, status) = (machine.state(), machine.status());
-        let (unreachable, stopped, trace) = (0, 0, Vec::new());
-        Self { machine, connected, unreachable, stopped, state, status, trace }
+        Self { machine, connected, stopped: 0, state, status, trace: Vec::new() }
     }
 
     fn second(&mut self, second: u64, patience: Option<Duration>, mut tell: impl FnMut(What)) {
@@ -205,15 +201,16 @@ impl Played {
             self.machine.command(Command::Reboot, now);
         }
         let output = self.machine.step(now);
-        self.unreachable = if output.reachable { 0 } else { self.unreachable + 1 };
-        if self.unreachable > POOL_LOST_S && self.connected.is_some() {
-            self.machine.pool(0, PoolEvent::Dead, now);
-            self.connected = None;
-        } else if output.reachable && output.wants_pool && self.connected != Some(output.generation)
-        {
+        let wanted = (output.reachable && output.wants_pool).then_some(output.generation);
+        if wanted.is_some() && wanted != self.connected {
             self.machine.pool(0, PoolEvent::Active, now);
-            self.connected = Some(output.generation);
         }
+        self.connected = wanted;
+        self.compare(tell);
+    }
+
+    /// Tells what shows otherwise than a second ago.
+    fn compare(&mut self, mut tell: impl FnMut(What)) {
         let (state, status) = (self.machine.state(), self.machine.status());
         if state != self.state {
             tell(What::State(state));

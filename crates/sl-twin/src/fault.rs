@@ -309,6 +309,11 @@ impl Effects {
         sum
     }
 
+    /// Whether the board in a slot has no power.
+    pub(crate) fn has_lost(&self, slot: usize) -> bool {
+        self.lost.get(slot).is_some_and(|lost| *lost)
+    }
+
     fn slow(&mut self, fan: usize, share: f64) {
         if let Some(fan) = self.fans.get_mut(fan) {
             *fan = fan.min(share);

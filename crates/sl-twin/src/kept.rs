@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use crate::conf::{Conf, Kept, Network, PoolConf};
+use crate::conf::{Conf, Kept, Network, POOLS, PoolConf};
 
 /// Version of the document.
 const VERSION: u64 = 1;
@@ -13,8 +13,9 @@ const VERSION: u64 = 1;
 pub enum KeptError {
     /// Of a version that is not known.
     #[error(
-        "a machine's kept state is of version {0:?}, allowed: {VERSION}, hint: remove the file to \
-         begin anew"
+        "a machine's kept state is of version {}, allowed: {VERSION}, hint: remove the file to \
+         begin anew",
+        .0.map_or_else(|| "none".to_owned(), |version| version.to_string())
     )]
     Version(Option<u64>),
     /// A part is missing or of another kind.
@@ -71,7 +72,7 @@ impl Kept {
         }
         let conf = Part(document.get("conf"));
         let network = Part(document.get("network"));
-        let mut pools: [PoolConf; 3] = Default::default();
+        let mut pools: [PoolConf; POOLS] = Default::default();
         let found = conf.get("pools").and_then(Value::as_array);
         let found = found.ok_or(KeptError::Lacks("conf.pools"))?;
         for (pool, found) in pools.iter_mut().zip(found) {

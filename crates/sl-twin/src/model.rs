@@ -2,7 +2,8 @@
 
 use sl_catalog::machines;
 
-/// A model of a virtual machine. Boards, chips, fans and nameplates stand in the catalogue's row.
+/// A model of a virtual machine. Nameplates stand in the catalogue's row alone; boards, chips and
+/// fans stand there too, and a test holds both to the same.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Model {
     /// Key of the catalogue's row, as in `antminer-l7`.
@@ -119,5 +120,21 @@ impl Model {
     #[must_use]
     pub fn row(&self) -> Option<&'static machines::Machine> {
         machines::by_id(self.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_model_is_that_of_the_catalogue() {
+        for model in &MODELS {
+            let row = model.row().expect("a row");
+            let stated = [row.boards, row.chips_per_board, row.fans].map(|it| it.map(usize::from));
+            assert_eq!(stated, [model.boards, model.chips, model.fans].map(Some), "{}", model.id);
+            assert!(row.reported_as.contains(&model.reported), "{}", model.id);
+            assert!(row.nominal().is_some_and(|plate| plate.power_w.is_some()), "{}", model.id);
+        }
     }
 }

@@ -6,6 +6,7 @@ use sl_scenario::{Edge, Span, Timeline};
 use sl_units::Mono;
 
 use super::Machine;
+use crate::conf::PoolConf;
 use crate::fault::{Effects, Fault, damage, gone};
 
 impl Machine {
@@ -70,17 +71,22 @@ impl Machine {
     fn hijack(&mut self, edge: Edge, url: String, user: String) {
         let old = self.kept.conf.pools.clone();
         let Some(first) = self.kept.conf.pools.first_mut() else { return };
-        let thiefs = first.url == url && first.user == user;
         match edge {
             Edge::Start => {
-                self.stolen.get_or_insert_with(|| first.clone());
+                let PoolConf { url: old_url, user: old_user, .. } = first.clone();
+                let another = Fault::HijackedPool { url: old_url, user: old_user };
+                // What one thief has taken is not another one's to lose.
+                if !self.faults.spans().iter().any(|span| span.effect == another) {
+                    self.stolen = Some(first.clone());
+                }
                 (first.url, first.user) = (url, user);
             }
             // Whoever has written his own pools since has put it right himself.
-            Edge::End => match self.stolen.take() {
-                Some(owners) if thiefs => *first = owners,
-                _ => return,
+            Edge::End if first.url == url && first.user == user => match self.stolen.take() {
+                Some(owners) => *first = owners,
+                None => return,
             },
+            Edge::End => return,
         }
         self.pools.reload(&old, &self.kept.conf.pools);
         self.generation += 1;

@@ -1,7 +1,7 @@
 //! What the machine goes through: starting, mining, sleeping, waiting, stopping; and the protections.
 
 use super::Machine;
-use crate::fault::{MOST_BOARDS, Sensor};
+use crate::fault::Sensor;
 use crate::readings::{State, Stop};
 
 /// From the start of the control board to its network, seconds. Assumed.
@@ -10,6 +10,8 @@ const BOOT_S: u64 = 25;
 const PROGRAM_S: u64 = 5;
 /// Without a pool the boards are switched off after so many seconds.
 const POOL_PATIENCE_S: u64 = 20 * 60;
+/// A pool that the machine cannot reach for so long is dead to it, seconds. Assumed.
+const POOL_LOST_S: u64 = 60;
 /// The last job is worked on for so long after the last pool is gone, seconds. Assumed.
 const LAST_JOB_S: u64 = 60;
 /// Readings until a protection stops the machine: too hot, no temperature at all, a fan, voltage.
@@ -32,6 +34,8 @@ pub(super) struct Life {
     program: u64,
     /// When a pool last answered.
     pool: u64,
+    /// Seconds in a row off the network.
+    offline: u64,
     /// Clock and voltage that the mining program wants, as shares of the nominal ones.
     pub(super) point: (f64, f64),
     /// Readings in a row that were over each limit.
@@ -48,6 +52,7 @@ impl Default for Life {
             board: 0,
             program: 0,
             pool: 0,
+            offline: 0,
             point: (1.0, 1.0),
             strikes: [0; 4],
             smoothed_hs: 0.0,
@@ -133,7 +138,8 @@ impl Machine {
         starts.then(|| self.in_state() as f64 / f64::from(self.spec.model.start_s.max(1)))
     }
 
-    /// Whether the rate is below nine tenths of what it should be, once it had time to come.
+    /// Whether the rate is below nine tenths of what it should be, once it had time to come. Share
+    /// and time are assumed.
     pub(super) fn rate_is_low(&self) -> bool {
         let wanted = self.plant.rate_hs * self.life.point.0;
         match self.life.state {
@@ -149,6 +155,10 @@ impl Machine {
 
     /// What time alone brings.
     pub(super) fn proceed(&mut self) {
+        self.life.offline = if self.effects.network_lost { self.life.offline + 1 } else { 0 };
+        if self.life.offline == POOL_LOST_S {
+            self.pools.lose_all();
+        }
         if self.seconds <= self.lead || self.pools.any_alive() {
             self.life.pool = self.seconds;
         }
@@ -193,7 +203,7 @@ impl Machine {
         let chips = self.spec.model.chips;
         let mut lines = Vec::new();
         for (place, slot) in self.slots.iter_mut().enumerate() {
-            if self.effects.lost.get(place).is_some_and(|lost| *lost) {
+            if self.effects.has_lost(place) {
                 slot.found = 0;
                 lines.push(format!("chain[{place}]: not found"));
                 continue;
@@ -245,9 +255,11 @@ impl Machine {
 
     /// Boards that are used and have power.
     pub(super) fn in_use(&self) -> impl Iterator<Item = &super::Slot> {
-        let lost = |place: usize| place < MOST_BOARDS && self.effects.lost[place];
         let slots = self.slots.iter().enumerate();
-        slots.filter(move |(place, slot)| slot.found > 0 && !lost(*place)).map(|(_, slot)| slot)
+        let used = |(place, slot): &(usize, &super::Slot)| {
+            slot.found > 0 && !self.effects.has_lost(*place)
+        };
+        slots.filter(used).map(|(_, slot)| slot)
     }
 
     fn guard(&mut self) {

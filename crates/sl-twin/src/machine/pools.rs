@@ -43,12 +43,7 @@ impl Pools {
         let counts = &mut place.counts;
         match event {
             PoolEvent::Alive => place.alive = true,
-            PoolEvent::Dead => {
-                if place.alive {
-                    counts.remote_failures = counts.remote_failures.saturating_add(1);
-                }
-                (place.alive, place.active) = (false, false);
-            }
+            PoolEvent::Dead => place.die(),
             PoolEvent::Active => place.alive = true,
             PoolEvent::Job => counts.getworks = counts.getworks.saturating_add(1),
             PoolEvent::Difficulty(difficulty) => place.difficulty = Some(difficulty),
@@ -72,6 +67,11 @@ impl Pools {
                 self.best_share = self.best_share.max(difficulty);
             }
         }
+    }
+
+    /// None can be reached any more.
+    pub(super) fn lose_all(&mut self) {
+        self.places.iter_mut().for_each(Place::die);
     }
 
     /// Whether any pool answers.
@@ -99,5 +99,13 @@ impl Pools {
             *reading = found;
         }
         readings
+    }
+}
+
+impl Place {
+    /// The pool does not answer; that it still does not is no other failure.
+    fn die(&mut self) {
+        self.counts.remote_failures += u64::from(self.alive);
+        (self.alive, self.active) = (false, false);
     }
 }

@@ -86,7 +86,7 @@ impl Machine {
     /// A board that is used, through its sensors.
     fn board(&self, index: usize) -> Option<BoardReading> {
         let slot = self.slots.get(index).filter(|slot| slot.found > 0)?;
-        let lost = self.effects.lost.get(index).is_some_and(|lost| *lost);
+        let lost = self.effects.has_lost(index);
         let (clock, _) = self.life.point;
         let share = clock * slot.found as f64 / (self.spec.model.chips * self.slots.len()) as f64;
         let rate = |nonces: f64| HashRate::from_hs(nonces * self.plant.hashes_per_nonce);

@@ -215,6 +215,42 @@ fn twenty_minutes_without_a_pool_are_too_long() {
 }
 
 #[test]
+fn off_the_network_no_pool_lives_for_long() {
+    let mut bench = Bench::l7();
+    let now = bench.run(5).now();
+    bench.machine.suffer(Fault::NetworkLost, Some(Duration::from_secs(40 * MINUTE)), now);
+    // Nobody tells it anything: its pool connection rests until the network is back.
+    let mut look = |minutes: u64| {
+        let at = now + Duration::from_secs(minutes * MINUTE);
+        bench.machine.step(at);
+        bench.machine.readings(at)
+    };
+    assert!(look(0).pools[0].alive);
+    let shown = look(3);
+    assert!(!shown.pools[0].alive && bad(shown.status.network) && shown.rate_5s.hs() == 0.0);
+    assert_eq!(shown.pools[0].counts.remote_failures, 1);
+    assert_eq!(look(25).state, State::WaitsForPool);
+    assert!(look(41).manners.reachable);
+    bench.second += 41 * MINUTE;
+    assert_eq!(bench.run(2).state(), State::Starting);
+}
+
+#[test]
+fn what_two_thieves_took_comes_back() {
+    let thief = |at, lasts, user: &str| {
+        let hijack = Fault::HijackedPool { url: "t:1".to_owned(), user: user.to_owned() };
+        Span::new(Duration::from_secs(at), Some(Duration::from_secs(lasts)), 0, hijack)
+    };
+    for (first, second) in [((10, 30), (20, 60)), ((10, 80), (20, 30))] {
+        let faults = vec![thief(first.0, first.1, "one"), thief(second.0, second.1, "two")];
+        let mut bench = Bench::warm(l7(), Release::R202405, faults);
+        let owners = bench.readings().conf.pools;
+        assert_eq!(bench.run(25).readings().conf.pools[0].user, "two");
+        assert_eq!(bench.run(100).readings().conf.pools, owners);
+    }
+}
+
+#[test]
 fn fans_obey_when_they_are_told_a_speed() {
     let mut bench = Bench::l7();
     let change = ConfChange {

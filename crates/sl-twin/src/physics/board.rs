@@ -128,7 +128,8 @@ impl Board {
         let (drive, dt_s) = (drive.sane(), dt_s.clamp(1e-3, 3600.0));
         let inlet_c = Environment { inlet_c, altitude_m: 0.0 }.sane().inlet_c;
         let mut air_c = inlet_c;
-        let cycles = plant.hashes_per_cycle * plant.freq_mhz * 1e6 * drive.clock;
+        // Of a chip all of whose cores work, a second.
+        let hashes = plant.hashes_per_cycle * plant.cores * plant.freq_mhz * 1e6 * drive.clock;
         let switching_w = plant.switching_w(drive.clock, drive.volts, drive.works);
         for at in 0..2 {
             let (sums, now, segment) =
@@ -138,9 +139,9 @@ impl Board {
                     + sums.leakage * plant.leak_w(drive.volts, now.chip);
                 outcome.power_w += power;
                 if drive.works {
-                    let made = cycles * sums.yields;
+                    let made = hashes * sums.yields;
                     let own = plant.bad_share(drive.clock, drive.volts, now.chip);
-                    let bad = (own * cycles * sums.badness + drive.bad_share * made).min(made);
+                    let bad = (own * hashes * sums.badness + drive.bad_share * made).min(made);
                     outcome.bad_hs += bad;
                     outcome.good_hs += made - bad;
                 }

@@ -8,10 +8,13 @@ use crate::model::Model;
 const CONTROL_W: f64 = 12.0;
 /// What the power supply itself takes without load, watts.
 const STANDBY_W: f64 = 9.0;
-/// Best efficiency of the supply, and how it falls off beside the best load.
+/// What the supply is made to give, as a share of what the machine takes at the wall.
+const CAPACITY: f64 = 1.02;
+/// Best efficiency of the supply, how it falls off with the square of the distance from the best
+/// load, and that load.
 const EFFICIENCY: (f64, f64, f64) = (0.955, 0.04, 0.65);
 /// Share of the chips' power at the nominal point that leaks.
-const LEAK_SHARE: f64 = 0.08;
+pub(super) const LEAK_SHARE: f64 = 0.08;
 /// Leakage grows by a factor of e in so many kelvin.
 const LEAK_K: f64 = 45.0;
 /// Share of a board's power that becomes heat in the board itself, not in chips.
@@ -62,7 +65,9 @@ pub struct Plant {
     pub freq_mhz: f64,
     /// Voltage over a board at the nominal point.
     pub voltage_v: f64,
-    /// Hashes of one mean chip in a microsecond at one MHz.
+    /// Hash cores on a chip.
+    pub cores: f64,
+    /// Hashes of one core of a mean chip in one cycle of its clock.
     pub hashes_per_cycle: f64,
     /// Hashes that stand behind one nonce that a board returns.
     pub hashes_per_nonce: f64,
@@ -94,7 +99,8 @@ impl Plant {
         let full = nominal.map_or(rate_hs, |plate| plate.hash_rate().hs());
         let freq_mhz = (model.freq_mhz * rate_hs / full).round();
         let chips = (model.boards * model.chips) as f64;
-        let capacity_w = power_w * 1.02;
+        let cores = f64::from(model.cores.max(1));
+        let capacity_w = power_w * CAPACITY;
         let fan_share = model.fan_rpm / model.fan_full_rpm;
         let fans_w = model.fans as f64 * model.fan_full_w * fan_share.powi(3);
         let board_w = (output_for(power_w, capacity_w) - CONTROL_W - fans_w) / model.boards as f64;
@@ -131,7 +137,8 @@ impl Plant {
             power_w,
             freq_mhz,
             voltage_v: model.voltage_v,
-            hashes_per_cycle: rate_hs / (freq_mhz * 1e6 * chips),
+            cores,
+            hashes_per_cycle: rate_hs / (freq_mhz * 1e6 * chips * cores),
             hashes_per_nonce: (rate_hs / model.boards as f64 / NONCES_PER_BOARD)
                 .log2()
                 .round()
@@ -157,12 +164,6 @@ impl Plant {
     pub fn wall_w(&self, boards_w: f64, fans_w: f64) -> f64 {
         let output = boards_w + fans_w + CONTROL_W;
         output / efficiency(output / self.capacity_w) + STANDBY_W
-    }
-
-    /// The supply's load, 1 at what it is made for.
-    #[must_use]
-    pub fn load(&self, boards_w: f64, fans_w: f64) -> f64 {
-        (boards_w + fans_w + CONTROL_W) / self.capacity_w
     }
 
     /// How heat gets into a stream of so much of the nominal mass.

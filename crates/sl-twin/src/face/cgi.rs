@@ -140,17 +140,7 @@ fn new_api(command: &str, look: &Look) -> Answer {
 }
 
 fn system_info(_: &Request, look: &Look) -> Answer {
-    let network = &look.readings.network;
-    let mut record = Record::new()
-        .with("minertype", look.model.reported)
-        .with("nettype", net_type(network))
-        .with("netdevice", "eth0")
-        .with("macaddr", network.mac.as_str())
-        .with("hostname", network.hostname.as_str())
-        .with("ipaddress", network.ip.to_string())
-        .with("netmask", network.netmask.to_string())
-        .with("gateway", network.conf_gateway.as_str())
-        .with("dnsservers", network.conf_dns.as_str())
+    let mut record = who_and_where(look)
         .with("system_mode", "GNU/Linux")
         .with("system_kernel_version", look.identity().kernel)
         .with("system_filesystem_version", look.compile_time())
@@ -160,6 +150,21 @@ fn system_info(_: &Request, look: &Look) -> Answer {
         record.push("serinum", "Unknown");
     }
     Answer::query(&record.json_lines())
+}
+
+/// What the system information of either dialect begins with.
+fn who_and_where(look: &Look) -> Record {
+    let network = &look.readings.network;
+    Record::new()
+        .with("minertype", look.model.reported)
+        .with("nettype", net_type(network))
+        .with("netdevice", "eth0")
+        .with("macaddr", network.mac.as_str())
+        .with("hostname", network.hostname.as_str())
+        .with("ipaddress", network.ip.to_string())
+        .with("netmask", network.netmask.to_string())
+        .with("gateway", network.conf_gateway.as_str())
+        .with("dnsservers", network.conf_dns.as_str())
 }
 
 /// `DHCP` or `Static`.

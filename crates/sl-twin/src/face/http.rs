@@ -83,8 +83,9 @@ impl Reader {
     fn head(&mut self) -> Option<Result<(Request, usize), Refusal>> {
         const END: &[u8] = b"\r\n\r\n";
         // Empty lines before a request do no harm.
-        while self.searched == 0 && self.buffer.starts_with(b"\r\n") {
-            self.buffer.drain(..2);
+        if self.searched == 0 {
+            let empty = self.buffer.chunks_exact(2).take_while(|line| *line == b"\r\n").count();
+            self.buffer.drain(..2 * empty);
         }
         let from = self.searched;
         let unseen = self.buffer.get(from..).unwrap_or_default();
@@ -272,6 +273,16 @@ mod tests {
             assert_eq!(refused(text), status, "{text:?}");
         }
         assert_eq!(refused(&format!("GET /{} HTTP/1.0\r\n", "a".repeat(MAX_HEAD))), 414);
+    }
+
+    #[test]
+    fn empty_lines_before_a_request_do_no_harm() {
+        let text = format!("{}GET /a HTTP/1.0\r\n\r\n", "\r\n".repeat(40));
+        for pieces in [&[][..], &[1, 2, 80], &[3, 1, 1, 1]] {
+            let (got, empty) = all(text.as_bytes(), pieces);
+            assert!(matches!(got.as_slice(), [Ok(request)] if request.path == "/a"), "{got:?}");
+            assert!(empty);
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::release::Release;
 pub(super) enum Dialect {
     /// JSON bodies, `summary.cgi` and its kin, `new_api` on 4028: L7, L9.
     Modern,
-    /// Forms, `minerStatus.cgi`, cgminer's own API on 4028: L3+.
+    /// Forms, cgminer's own API on 4028 for everything that is measured: L3+.
     Old,
 }
 

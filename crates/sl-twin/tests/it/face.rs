@@ -3,6 +3,7 @@
 mod booth;
 mod client;
 mod hostile;
+mod living;
 mod recorded;
 mod replies;
 mod sample;

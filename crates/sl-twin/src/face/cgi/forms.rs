@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::writes::{is_hostname, looks_like_ip};
-use super::{Answer, net_type};
+use super::{Answer, who_and_where};
 use crate::conf::{Command, ConfChange, NetworkChange, PoolChange};
 use crate::face::http::Request;
 use crate::face::record::{Form as Style, Record};
@@ -13,19 +13,9 @@ use crate::face::{Look, old};
 
 /// `get_system_info.cgi`.
 pub(super) fn system_info(_: &Request, look: &Look) -> Answer {
-    let network = &look.readings.network;
     let minutes = look.readings.uptime_s / 60;
     let clock = look.seconds() % 86_400;
-    let record = Record::new()
-        .with("minertype", look.model.reported)
-        .with("nettype", net_type(network))
-        .with("netdevice", "eth0")
-        .with("macaddr", network.mac.as_str())
-        .with("hostname", network.hostname.as_str())
-        .with("ipaddress", network.ip.to_string())
-        .with("netmask", network.netmask.to_string())
-        .with("gateway", network.conf_gateway.as_str())
-        .with("dnsservers", network.conf_dns.as_str())
+    let record = who_and_where(look)
         .with("curtime", format!("{:02}:{:02}:{:02}", clock / 3600, clock / 60 % 60, clock % 60))
         .with("uptime", minutes.to_string())
         .with("loadaverage", "0.79, 0.21, 0.07")

@@ -135,6 +135,25 @@ async fn the_l7_answers_writes_in_the_words_of_its_firmware() {
     }
 }
 
+/// The only figures of an L7 that anybody has published stand in our replies as they stood in its.
+#[tokio::test(start_paused = true)]
+async fn the_l7_says_what_a_real_one_was_heard_to_say() {
+    let l7 = Booth::new(sample::l7());
+    let fragments = recorded("antminer-l7/rpc4028_observed_fragments.json");
+    let fragments: serde_json::Value = serde_json::from_str(&fragments).expect("JSON");
+    for (command, section) in [("stats", "STATS"), ("summary", "SUMMARY")] {
+        let ours = ask(&l7, &format!("{{\"command\":\"{command}\"}}")).await;
+        let ours: serde_json::Value = serde_json::from_str(&ours).expect("JSON");
+        let rows = fragments[command][section].as_array().expect("rows");
+        assert!(!rows.is_empty(), "{command}");
+        for (place, row) in rows.iter().enumerate() {
+            for (key, value) in row.as_object().expect("a row") {
+                assert_eq!(&ours[section][place][key], value, "{command} {place} {key}");
+            }
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_l7_answers_on_4028_as_its_firmware() {
     let l7 = Booth::new(sample::l7());

@@ -21,7 +21,8 @@ fn base(model: &'static Model) -> Readings {
         elapsed_s: 105_715,
         uptime_s: 105_800,
         state: State::Mining,
-        rate_5s: mhs(9529.45),
+        // Of an observed one: 9529.45 as a number, cut off, and 9529.46 in a text, rounded.
+        rate_5s: mhs(9529.456),
         rate_30m: mhs(9310.0),
         rate_avg: mhs(9301.18),
         rate_ideal: mhs(9500.0),

@@ -6,7 +6,7 @@ use sl_twin::{Command, ConfChange, NetworkChange, PoolChange};
 use tokio::time::Instant;
 
 use super::booth::Booth;
-use super::client::{call, get, md5, post};
+use super::client::{call, get, login, md5, parse, port_80, post, request};
 use super::sample;
 
 /// Posts to a page of an L7: the code in the answer, and what the machine was told.
@@ -116,6 +116,56 @@ async fn a_network_is_checked_field_by_field() {
     match command {
         Some(Command::SetNetwork(change)) => assert_eq!(change.dhcp, Some(true)),
         other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_network_is_told_as_it_is_and_as_it_was_written() {
+    let l7 = Booth::new(sample::l7());
+    l7.change(|readings| {
+        readings.network.dhcp = false;
+        "rack1".clone_into(&mut readings.network.hostname);
+        "10.0.0.9".clone_into(&mut readings.network.conf_address);
+    });
+    assert_eq!(
+        get(&l7, "get_network_info").await.body,
+        "\n{\n\"nettype\":\"Static\",\n\"netdevice\":\"eth0\",\n\
+         \"macaddr\":\"02:11:22:33:44:55\",\n\"ipaddress\":\"10.0.0.7\",\n\
+         \"netmask\":\"255.255.255.0\",\n\"conf_nettype\":\"Static\",\n\
+         \"conf_hostname\":\"rack1\",\n\"conf_ipaddress\":\"10.0.0.9\",\n\
+         \"conf_netmask\":\"\",\n\"conf_gateway\":\"\",\n\"conf_dnsservers\":\"\"\n}\n"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_firmware_file_is_taken_and_restarts_the_machine() {
+    let file = format!("--b\r\nContent-Disposition: form-data\r\n\r\n{}", "x".repeat(200_000));
+    for (page, kind, body, code, command) in [
+        ("upgrade", "multipart/form-data; boundary=b", &file, "U000", Some(Command::Reboot)),
+        (
+            "upgrade_clear",
+            "multipart/form-data; boundary=b",
+            &file,
+            "U000",
+            Some(Command::ResetConf),
+        ),
+        ("upgrade", "application/json", &file, "U001", None),
+        ("upgrade", "multipart/form-data; boundary=b", &"{}".to_owned(), "U001", None),
+    ] {
+        let l7 = Booth::new(sample::l7());
+        let target = format!("/cgi-bin/{page}.cgi");
+        let login = login("POST", &target, "1", "root");
+        let request = request("POST", &target, &format!("Content-Type: {kind}\r\n{login}"), body);
+        let reply = parse(&port_80(&l7, &[request.as_bytes()]).await);
+        let answer: serde_json::Value = serde_json::from_str(&reply.body).expect("JSON");
+        assert_eq!(answer["code"], code, "{page} {kind}");
+        assert_eq!(l7.told().pop(), command, "{page} {kind}");
+        if code == "U000" {
+            let recorded = include_str!(
+                "../../../../../testdata/asic-api/antminer-l7/derived/cgi_upgrade_ok.json"
+            );
+            assert_eq!(answer, serde_json::from_str::<serde_json::Value>(recorded).expect("JSON"));
+        }
     }
 }
 

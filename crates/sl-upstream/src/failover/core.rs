@@ -466,13 +466,12 @@ impl Core {
             },
             // The first choices of all, or one by weight.
             (None, from) => {
-                tracing::debug!(from = ?from.map(|from| from.to_string()), to = %to_name, "work goes to");
+                tracing::debug!(from = %named(from.as_ref()), to = %to_name, "work goes to");
                 return;
             }
         };
-        let (from, to, why) =
-            (change.from.as_ref().map(ToString::to_string), &change.to, &change.why);
-        tracing::info!(?from, %to, %why, "the machines work for another pool");
+        let (from, to, why) = (named(change.from.as_ref()), &change.to, &change.why);
+        tracing::info!(%from, %to, %why, "the machines work for another pool");
         self.failovers.push_back(change);
         while self.failovers.len() > KEPT_CHANGES {
             self.failovers.pop_front();
@@ -566,4 +565,8 @@ impl Core {
             MemberStanding::Resting { why: member.rests().unwrap_or_else(|| "open".into()) }
         }
     }
+}
+
+fn named(source: Option<&SourceId>) -> String {
+    source.map_or("nobody".into(), ToString::to_string)
 }

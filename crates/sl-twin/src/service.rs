@@ -19,7 +19,7 @@ use crate::{
     machine::{Machine, Spec},
     net::{Door, DoorError, Port, Reception},
     settings::Ports,
-    work::{Client, Engine, EngineStatus, FOUND, orders},
+    work::{Client, Engine, EngineStatus, FOUND, Patience, orders},
 };
 
 /// How long a machine that starts warm has been on: long enough for its chips and its fans.
@@ -183,6 +183,7 @@ impl Twins {
                 engine: work_in.clone(),
                 found: found_out,
                 clock: self.clock,
+                patience: Patience::REAL,
                 scale,
                 links: 0,
                 session: None,

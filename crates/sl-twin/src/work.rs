@@ -19,3 +19,4 @@ pub use habits::{HABITS, Habit};
 
 pub(crate) use client::{Client, PoolPlan};
 pub(crate) use engine::{Engine, FOUND, orders};
+pub(crate) use habits::Patience;

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     engine::{Found, WorkOrder},
-    habits::{ANSWER, CONNECT, LOOK_BACK, RETRY, RETRY_OTHERS, SILENCE},
+    habits::Patience,
     link::{Link, Step},
 };
 use crate::{
@@ -62,6 +62,7 @@ pub(crate) struct Client {
     pub(crate) engine: mpsc::Sender<WorkOrder>,
     pub(crate) found: mpsc::Receiver<Found>,
     pub(crate) clock: Clock,
+    pub(crate) patience: Patience,
     /// Claimed hashes for each real one.
     pub(crate) scale: f64,
     pub(crate) links: u64,
@@ -122,7 +123,8 @@ impl Client {
                     }
                 }
             }
-            let rest = if several { RETRY_OTHERS } else { RETRY };
+            let Patience { retry, retry_others, .. } = self.patience;
+            let rest = if several { retry_others } else { retry };
             tokio::select! {
                 () = stop.cancelled() => return Left::Stopped,
                 changed = self.plan.changed() => return match changed {
@@ -146,7 +148,7 @@ impl Client {
                     Ok(()) => Left::Plan,
                     Err(_) => Left::Stopped,
                 },
-                stream = dial(endpoint.clone(), self.ip) => stream,
+                stream = dial(endpoint.clone(), self.ip, self.patience.connect) => stream,
             };
             let stream = match stream {
                 Ok(stream) => stream,
@@ -203,9 +205,10 @@ impl Client {
         let mut better: Option<JoinHandle<io::Result<TcpStream>>> = None;
         let mut leaving: Option<Mono> = None;
         loop {
-            let patience = if link.is_running() { heard + SILENCE } else { began + ANSWER };
+            let Patience { silence, answer, look_back, .. } = self.patience;
+            let patience = if link.is_running() { heard + silence } else { began + answer };
             let look_back =
-                if place > 0 && better.is_none() { looked + LOOK_BACK } else { patience };
+                if place > 0 && better.is_none() { looked + look_back } else { patience };
             let due = leaving.unwrap_or(patience.min(look_back));
             // Cancel-safe: readiness, a receive, a change, a token, a sleep, a handle.
             let steps = tokio::select! {
@@ -258,7 +261,7 @@ impl Client {
     fn look_back(&self, place: usize) -> Option<JoinHandle<io::Result<TcpStream>>> {
         let plan = self.plan.borrow();
         let better = plan.pools.iter().take(place).find_map(|pool| plain(&pool.url))?;
-        Some(tokio::spawn(dial(better, self.ip)))
+        Some(tokio::spawn(dial(better, self.ip, self.patience.connect)))
     }
 
     async fn act(
@@ -317,7 +320,7 @@ fn plain(url: &str) -> Option<Endpoint> {
 }
 
 /// Connects from the machine's own address where the pool can be reached from it.
-async fn dial(endpoint: Endpoint, from: Ipv4Addr) -> io::Result<TcpStream> {
+async fn dial(endpoint: Endpoint, from: Ipv4Addr, within: Duration) -> io::Result<TcpStream> {
     let connect = async {
         let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
         for address in lookup_host((endpoint.host(), endpoint.port())).await? {
@@ -328,7 +331,7 @@ async fn dial(endpoint: Endpoint, from: Ipv4Addr) -> io::Result<TcpStream> {
         }
         Err(last)
     };
-    timeout(CONNECT, connect).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    timeout(within, connect).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
 async fn connect(address: SocketAddr, from: Ipv4Addr) -> io::Result<TcpStream> {
@@ -350,19 +353,4 @@ async fn connect(address: SocketAddr, from: Ipv4Addr) -> io::Result<TcpStream> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_as_the_firmware_reads_them() {
-        let check = |url: &str, expect: Option<&str>| {
-            let found = plain(url).map(|endpoint| endpoint.to_string());
-            assert_eq!(found.as_deref(), expect, "{url}");
-        };
-        check("stratum+tcp://127.0.0.1:3333", Some("stratum+tcp://127.0.0.1:3333"));
-        check(" ltc.example:3333 ", Some("stratum+tcp://ltc.example:3333"));
-        check("stratum+ssl://ltc.example:3333", None);
-        check("http://ltc.example", None);
-        check("", None);
-    }
-}
+mod tests;

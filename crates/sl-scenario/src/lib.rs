@@ -2,7 +2,8 @@
 //!
 //! For: simulations of every kind. An effect is any type of the simulation's own; a [`Timeline`]
 //! tells the edges that were passed on the way to an instant, and which effects hold there.
-//! [`Arrivals`] and [`pick`] draw random events from a seed.
+//! [`Arrivals`] draws the instants of random events from a seed; [`derive()`] gives each part of a
+//! simulation a seed of its own.
 //!
 //! Not for: knowing what an effect does, reading files, or keeping time.
 //!
@@ -24,5 +25,5 @@
 mod chance;
 mod timeline;
 
-pub use chance::{Arrivals, derive, pick};
+pub use chance::{Arrivals, derive};
 pub use timeline::{Edge, Passed, Span, Timeline};

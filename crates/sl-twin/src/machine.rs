@@ -238,8 +238,12 @@ impl Machine {
         machine
     }
 
-    /// What was kept from an earlier life comes back.
-    pub fn restore(&mut self, kept: Kept) {
+    /// What was kept from an earlier life comes back. A work mode that its firmware does not know,
+    /// because the earlier life had another one, is the normal mode.
+    pub fn restore(&mut self, mut kept: Kept) {
+        if !self.spec.release.modes().contains(&kept.conf.work_mode) {
+            kept.conf.work_mode = 0;
+        }
         let network = Network {
             mac: self.kept.network.mac.clone(),
             ip: self.kept.network.ip,

@@ -135,7 +135,7 @@ fn faults(out: &mut String, trace: &Trace, lanes: &[usize], first: f64, bottom: 
     }
 }
 
-/// One panel: a frame, marks at round values, its lines with their names at the right.
+/// One panel: its title, marks at round values, its lines with their names at the right.
 fn panel(out: &mut String, trace: &Trace, title: &str, lines: &[Line<'_>], top: f64) {
     let values = || lines.iter().flat_map(|line| trace.samples.iter().map(line.of));
     let most = values().filter(|value| value.is_finite()).fold(1.0, f64::max);
@@ -146,7 +146,6 @@ fn panel(out: &mut String, trace: &Trace, title: &str, lines: &[Line<'_>], top: 
         let value = if value.is_finite() { value } else { low };
         top + PANEL - PANEL * (value - low) / (high - low)
     };
-    let right = WIDTH - RIGHT;
     let _ = writeln!(out, "<text x=\"{LEFT}\" y=\"{:.1}\" fill=\"#555\">{title}</text>", top - 7.0);
     let marks = ((high - low) / step).round() as u32;
     for mark in 0..=marks {
@@ -159,27 +158,34 @@ fn panel(out: &mut String, trace: &Trace, title: &str, lines: &[Line<'_>], top: 
             y(value) + 4.0,
             grouped(value),
             at = y(value),
+            right = WIDTH - RIGHT,
         );
     }
-    let mut names: Vec<(f64, &Line<'_>)> = Vec::new();
     for line in lines {
-        let mut path = String::new();
-        for (at, sample) in trace.samples.iter().enumerate() {
-            let pen = if at == 0 { 'M' } else { 'L' };
-            let _ =
-                write!(path, "{pen}{:.1} {:.1}", across(trace, sample.at), y((line.of)(sample)));
-        }
-        let _ = writeln!(
-            out,
-            "<path d=\"{path}\" fill=\"none\" stroke=\"{}\" stroke-width=\"1.6\" \
-             stroke-linejoin=\"round\" stroke-dasharray=\"{}\"/>",
-            line.colour,
-            if line.dashes.is_empty() { "none" } else { line.dashes },
-        );
-        let end = trace.samples.last().map_or(low, line.of);
-        names.push((y(end), line));
+        curve(out, trace, line, y);
     }
-    // Names stand where their lines end, one below the other where they would meet.
+    let end = |line: &Line<'_>| y(trace.samples.last().map_or(low, line.of));
+    names(out, lines.iter().map(|line| (end(line), line)).collect(), top);
+}
+
+/// One line of a panel; `y` is where a value stands.
+fn curve(out: &mut String, trace: &Trace, line: &Line<'_>, y: impl Fn(f64) -> f64) {
+    let mut path = String::new();
+    for (at, sample) in trace.samples.iter().enumerate() {
+        let pen = if at == 0 { 'M' } else { 'L' };
+        let _ = write!(path, "{pen}{:.1} {:.1}", across(trace, sample.at), y((line.of)(sample)));
+    }
+    let _ = writeln!(
+        out,
+        "<path d=\"{path}\" fill=\"none\" stroke=\"{}\" stroke-width=\"1.6\" \
+         stroke-linejoin=\"round\" stroke-dasharray=\"{}\"/>",
+        line.colour,
+        if line.dashes.is_empty() { "none" } else { line.dashes },
+    );
+}
+
+/// Names stand where their lines end, one below the other where they would meet.
+fn names(out: &mut String, mut names: Vec<(f64, &Line<'_>)>, top: f64) {
     names.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut free = top + 4.0;
     for (at, line) in names {
@@ -188,7 +194,7 @@ fn panel(out: &mut String, trace: &Trace, title: &str, lines: &[Line<'_>], top: 
         let _ = writeln!(
             out,
             "<text x=\"{:.1}\" y=\"{:.1}\" fill=\"{}\">{}</text>",
-            right + 10.0,
+            WIDTH - RIGHT + 10.0,
             at + 4.0,
             line.colour,
             line.name

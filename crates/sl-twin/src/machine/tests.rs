@@ -482,6 +482,9 @@ fn what_is_kept_comes_back() {
     assert_eq!(other.machine.kept(), kept);
     assert_eq!(other.machine.login(), Some("secret"));
     assert_eq!(other.run(MINUTE).state(), State::Asleep);
+    let mut older = Bench::warm(l7(), Release::R202201, Vec::new());
+    older.machine.restore(Kept { conf: Conf { work_mode: 3, ..kept.conf }, ..kept });
+    assert_eq!(older.machine.kept().conf.work_mode, 0, "a mode that came later");
     other.tell(Command::ResetConf);
     let shown = other.run(10 * MINUTE).readings();
     assert_eq!((shown.conf.work_mode, shown.light, shown.state), (0, false, State::Mining));

@@ -12,9 +12,10 @@ use crate::{
     share::{Filed, Judged},
 };
 
-/// Claims that wait for one thread; beyond, connections wait in the order they came, each with one
-/// share, so that a flood from some delays the others but takes nothing from them.
-const QUEUE: usize = 1024;
+/// Claims that wait for one thread: some passes of the widest engine. Beyond, connections wait in the
+/// order they came, each with one share, so that a flood from some delays the others by one share
+/// of each that floods, and takes nothing from them.
+const QUEUE: usize = 64;
 
 /// A claim that waits to be hashed.
 #[derive(Debug)]

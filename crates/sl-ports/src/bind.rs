@@ -5,7 +5,7 @@ mod holder;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 /// The process that listens on a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,13 +74,27 @@ pub enum BindError {
     },
 }
 
+/// Connections that wait to be accepted, as far as the system lets them (`somaxconn`): after a
+/// restart ten thousand machines come back at once, and one that finds no place tries again only
+/// after a second or three.
+const WAITING: u32 = 4096;
+
+fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    if cfg!(unix) {
+        socket.set_reuseaddr(true)?;
+    }
+    socket.bind(addr)?;
+    socket.listen(WAITING)
+}
+
 /// Listens on `addr` (port 0 lets the operating system choose). On Unix the address can be taken
 /// again at once after a stop (`SO_REUSEADDR`).
 ///
 /// # Errors
 /// [`BindError`], which names the address, on Linux the process that has it, and the cure.
 pub async fn listen(addr: SocketAddr) -> Result<TcpListener, BindError> {
-    let source = match TcpListener::bind(addr).await {
+    let source = match bind(addr) {
         Ok(listener) => return Ok(listener),
         Err(source) => source,
     };

@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use sl_ports::{Clock, Randomness};
 use sl_pow::Registry;
-use sl_scenario::{Span, derive};
+use sl_scenario::{Edge, Span, Timeline, derive};
 use sl_stratum::Password;
 use sl_supervise::{Ctx, ServiceError};
 use sl_units::HashRate;
@@ -17,7 +17,7 @@ use crate::{
     conf::PoolConf,
     farm::{Ends, Farm, FarmStatus, Keeper},
     machine::{Machine, Spec},
-    net::{Door, DoorError, Port, Reception},
+    net::{Door, DoorError, Port, Reception, Subnet},
     settings::Ports,
     work::{Client, Engine, EngineStatus, FOUND, Patience, orders},
 };
@@ -210,6 +210,8 @@ impl Twins {
             farm.run(stop).await;
             Ok(())
         });
+        let (faults, net) = (Timeline::new(self.plan.faults.clone()), self.plan.settings.net);
+        tasks.spawn(tell(faults, net, self.clock));
         let machines: Arc<[MachineHandle]> = handles.into();
         for (door, port) in doors.into_iter().zip([Port::Web, Port::Program]) {
             let reception = Reception {
@@ -313,4 +315,20 @@ impl Twins {
             );
         }
     }
+}
+
+/// Says what goes wrong when it does, and when it is over. It does not end by itself.
+async fn tell(mut faults: Timeline<Fault>, net: Subnet, clock: Clock) -> Result<(), ServiceError> {
+    let began = clock.mono();
+    while let Some(next) = faults.next_edge() {
+        tokio::time::sleep_until(clock.instant_of(began + next)).await;
+        for passed in faults.advance(next) {
+            let (fault, machine) = (&passed.span.effect, net.host(passed.span.subject));
+            match passed.edge {
+                Edge::Start => tracing::info!(?machine, %fault, "a fault begins"),
+                Edge::End => tracing::info!(?machine, %fault, "a fault ends"),
+            }
+        }
+    }
+    std::future::pending().await
 }

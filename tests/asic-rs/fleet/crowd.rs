@@ -8,7 +8,7 @@ use crate::reading;
 use crate::trial::Trial;
 
 /// More than have a socket of their own.
-pub(crate) const MACHINES: usize = 100;
+pub(crate) const MACHINES: usize = 300;
 
 /// All are found by one scan, and each is read.
 pub(crate) async fn trial(kind: &Kind, twins: &Twins) -> Trial {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -151,7 +152,7 @@ impl Twins {
         count: usize,
         pool: &Gateway,
     ) -> anyhow::Result<Self> {
-        let (count_word, net_word) = (count.to_string(), format!("127.7.{net}.0/24"));
+        let (count_word, subnet) = (count.to_string(), subnet(net, count));
         let pool = format!("stratum+tcp://127.0.0.1:{}", pool.port());
         let user = format!("farm.{net}-{{machine}}");
         let words = [
@@ -159,7 +160,7 @@ impl Twins {
             "--count",
             &count_word,
             "--net",
-            &net_word,
+            &subnet,
             "--model",
             kind.model,
             "--firmware",
@@ -175,15 +176,15 @@ impl Twins {
         Ok(Self { _program: program, net, count })
     }
 
-    /// Where asic-rs looks for them, with addresses around at which nobody is.
+    /// Where they are, and where asic-rs looks for them.
     pub(crate) fn subnet(&self) -> String {
-        let bits = if self.count < 7 { 29 } else { 25 };
-        format!("127.7.{}.0/{bits}", self.net)
+        subnet(self.net, self.count)
     }
 
     /// The address of the machine of a number from 1.
-    pub(crate) fn address(&self, number: usize) -> String {
-        format!("127.7.{}.{number}", self.net)
+    pub(crate) fn address(&self, number: usize) -> Ipv4Addr {
+        let [net, rest] = [self.net + number / 256, number % 256].map(|octet| octet as u8);
+        Ipv4Addr::new(127, 7, net, rest)
     }
 
     /// Its login at the pool.
@@ -195,4 +196,10 @@ impl Twins {
     pub(crate) fn owns(&self, worker: &str) -> bool {
         worker.starts_with(&format!("farm.{}-", self.net))
     }
+}
+
+/// A net with room for some machines, and addresses at which nobody is.
+fn subnet(net: usize, count: usize) -> String {
+    let bits = if count < 7 { 29 } else { 23 };
+    format!("127.7.{net}.0/{bits}")
 }

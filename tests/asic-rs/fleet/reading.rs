@@ -1,5 +1,7 @@
 //! What asic-rs reads.
 
+use std::net::IpAddr;
+
 use asic_rs::MinerFactory;
 use asic_rs::core::data::hashrate::{HashRate, HashRateUnit};
 use asic_rs::core::data::miner::MinerData;
@@ -35,8 +37,9 @@ pub(crate) async fn found(trial: &mut Trial, twins: &Twins) -> Option<Vec<Machin
         return None;
     }
     machines.sort_by_key(|machine| machine.get_ip());
-    let addresses: Vec<String> = machines.iter().map(|it| it.get_ip().to_string()).collect();
-    let wanted: Vec<String> = (1..=twins.count).map(|number| twins.address(number)).collect();
+    let addresses: Vec<IpAddr> = machines.iter().map(|it| it.get_ip()).collect();
+    let wanted: Vec<IpAddr> =
+        (1..=twins.count).map(|number| twins.address(number).into()).collect();
     trial.same("addresses", addresses, wanted);
     Some(machines)
 }

@@ -5,6 +5,7 @@ use std::{
     net::{SocketAddr, TcpListener},
     path::PathBuf,
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
     thread,
     time::Duration,
 };
@@ -179,23 +180,25 @@ impl Farm {
 
 /// So many free ports, each another one.
 pub(super) fn ports<const N: usize>() -> [u16; N] {
-    let held = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port"));
-    held.map(|listener| listener.local_addr().expect("bound").port())
+    [(); N].map(|()| in_a_row(1))
 }
 
-/// The first of two free ports in a row, for the nodes of two chains.
-pub(super) fn two_in_a_row(number: u16) -> u16 {
-    let first = 33_000 + (std::process::id() % 200) as u16 * 40 + number * 10;
+/// The first of so many free ports in a row; below those that the system gives to connections, so
+/// that a gateway finds its own again when it comes back.
+fn in_a_row(count: u16) -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let begin = (std::process::id() % 100) as u16 * 100;
+    let next = || 22_000 + (begin + NEXT.fetch_add(count, Ordering::Relaxed)) % 10_000;
     let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-    (0..4000)
-        .step_by(80)
-        .map(|step| (first + step) % 30_000 + 20_000)
-        .find(|port| is_free(*port) && is_free(port + 1))
-        .expect("two ports are free")
+    std::iter::repeat_with(next)
+        .take(5000)
+        .find(|first| (*first..first + count).all(is_free))
+        .expect("some ports are free")
 }
 
 /// Two quick chains for a pool.
-pub(super) fn chains(rpc: u16) -> String {
+pub(super) fn chains() -> String {
+    let rpc = in_a_row(2);
     format!(
         "simulation:\n  coins: [LTC, DOGE]\n  rpc_port: {rpc}\n  engine_rate: 1 kH/s\n  \
          min_hashes_per_block: 64\n"

@@ -8,7 +8,7 @@ use std::{
     process::Command,
 };
 
-use crate::processes::{Farm, Gateway, chains, ports, two_in_a_row};
+use crate::processes::{Farm, Gateway, chains, ports};
 
 /// Calls that bring bytes to the disk, from a machine, and to it.
 const CALLS: &str =
@@ -42,7 +42,7 @@ fn a_share_is_on_the_disk_before_it_is_acknowledged() {
         .map(str::to_owned);
     let tracer = [&tracer[..], &[trace.display().to_string(), "--".to_owned()]].concat();
     let [at] = ports();
-    let gateway = Gateway::start_below(&tracer, &settings(at, 2));
+    let gateway = Gateway::start_below(&tracer, &settings(at));
     gateway.is_ready();
     let machines = Farm::start(at, 5, 1000);
     machines.until("acknowledgements", |counts| counts.accepted >= 2 * ENOUGH);
@@ -56,11 +56,11 @@ fn a_share_is_on_the_disk_before_it_is_acknowledged() {
 }
 
 /// Easy shares, as many as come.
-fn settings(at: u16, number: u16) -> String {
+fn settings(at: u16) -> String {
     format!(
         "gateway:\n  listen: 127.0.0.1:{at}\n  shares_per_minute: 120\n  \
          start_difficulty: 0.0005\n  max_difficulty: 0.0005\n{}",
-        chains(two_in_a_row(number))
+        chains()
     )
 }
 
@@ -68,7 +68,7 @@ fn settings(at: u16, number: u16) -> String {
 fn a_killed_gateway_has_what_it_acknowledged() {
     const MACHINES: usize = 20;
     let [at] = ports();
-    let mut gateway = Gateway::start(&settings(at, 3));
+    let mut gateway = Gateway::start(&settings(at));
     gateway.is_ready();
     let machines = Farm::start(at, MACHINES, 1000);
     for _ in 0..5 {

@@ -8,7 +8,7 @@ use sl_view::Summary;
 
 use crate::{
     Home,
-    processes::{Farm, Gateway, chains, ports, two_in_a_row},
+    processes::{Farm, Gateway, chains, ports},
     status, text,
 };
 
@@ -42,13 +42,13 @@ fn a_pool_dies_under_two_hundred_machines() {
     let (chain, key) = (keys.data().join("chain.pem"), keys.data().join("key.pem"));
     let [first_at, reserve_at, reserve_tls, farm_at] = ports();
     let gateway = "gateway:\n  shares_per_minute: 300\n  listen: 127.0.0.1:";
-    let first = Gateway::start(&format!("{gateway}{first_at}\n{}", chains(two_in_a_row(0))));
+    let first = Gateway::start(&format!("{gateway}{first_at}\n{}", chains()));
     let reserve = Gateway::start(&format!(
         "{gateway}{reserve_at}\n  tls_listen: 127.0.0.1:{reserve_tls}\n  tls_certificate: {}\n  \
          tls_key: {}\n{}",
         chain.display(),
         key.display(),
-        chains(two_in_a_row(1))
+        chains()
     ));
     let settings = |weight: u32| {
         format!(

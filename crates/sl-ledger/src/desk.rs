@@ -10,20 +10,21 @@ use sl_ports::Clock;
 use sl_store::{
     StoreError,
     budget::{self, Excess, Keep},
-    rollup::Rollup,
 };
 use sl_units::{Mono, Wall};
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::sync::watch;
 
+use self::rolling::{Rolling, Summed, catch_up, make_again, open_rollup, roll_up_day, thin};
 use crate::{
     Entry, JobEntry, JournalStatus, LedgerError, Options, SlotEntry, SlotEvent,
-    day::{Chain, DayFile, WINDOW},
+    day::{Chain, DayFile},
     files::{self, ROLLUP, day_of, day_path, day_text, wall},
     recall::living,
-    schema::{self, COUNTS, SUMS},
     table::DAY_MS,
     tally::{self, Sums},
 };
+
+mod rolling;
 
 /// How often sums go into the roll-ups, and the budget is looked at.
 const ROLL_UP: Duration = Duration::from_secs(60);
@@ -63,20 +64,6 @@ struct Day {
     again: bool,
 }
 
-/// The roll-ups, which are written beside the commits: those of ten thousand workers take longer
-/// than a machine should wait for its answer.
-#[derive(Debug)]
-enum Rolling {
-    Idle(Box<Summed>),
-    Busy(JoinHandle<Rolled>),
-    /// They could not be opened; tried again when they are due.
-    Closed,
-}
-
-/// The roll-ups after a step for each day, and whether each step was done.
-type Rolled = (Box<Summed>, Vec<(i64, bool)>);
-type Summed = Rollup<COUNTS, SUMS>;
-
 impl Desk {
     /// Makes the folder, brings older files up to date, lets the roll-ups catch up, and opens
     /// today's file.
@@ -104,7 +91,17 @@ impl Desk {
         let today = day_of(desk.clock.wall());
         desk.day(today).await?;
         desk.keep_budget().await;
+        let raw_from = desk.raw_from();
+        if let Some(rollup) = desk.settle().await {
+            thin(rollup, raw_from).await;
+        }
         Ok(desk)
+    }
+
+    /// The start of the first day whose raw rows are kept, in seconds since 1970.
+    fn raw_from(&self) -> i64 {
+        let today = day_of(self.clock.wall());
+        (today + 1 - i64::from(self.options.keep_raw.max(1))) * 86_400
     }
 
     /// Writes entries of one day. The number of the commit is the last row of it.
@@ -114,7 +111,9 @@ impl Desk {
         if let Err(error) = &done
             && error.is_damage()
         {
-            self.days.remove(&day);
+            if let Some(open) = self.days.remove(&day) {
+                let _damaged_anyway = open.file.database.close().await;
+            }
             set_aside(&day_path(&self.options.folder, day), &error.to_string(), &self.status)?;
             done = self.try_commit(day, entries).await;
         }
@@ -318,6 +317,7 @@ impl Desk {
                 steps.push((*day, open.file.head.identity(), sums));
             }
         }
+        let raw_from = self.raw_from();
         self.rollup = Rolling::Busy(tokio::spawn(async move {
             let mut done = Vec::new();
             for (day, identity, sums) in steps {
@@ -327,6 +327,7 @@ impl Desk {
                 }
                 done.push((day, matches!(step, Ok(true))));
             }
+            thin(&mut rollup, raw_from).await;
             (rollup, done)
         }));
     }
@@ -436,99 +437,12 @@ impl Desk {
                 Excess::Budget => status.removed_by_budget += 1,
             });
         }
-        let mut over = keep.bytes.is_some_and(|most| bytes > most);
-        if over {
-            over = self.thin(today, &mut bytes, besides).await;
-        }
+        let over = keep.bytes.is_some_and(|most| bytes > most);
         self.status.send_modify(|status| {
             status.bytes = bytes;
             status.days = u32::try_from(days.len()).unwrap_or(u32::MAX);
             status.over_budget = over;
         });
-    }
-
-    /// With no raw day left to remove, the minutes of single workers go, of days that have no raw
-    /// rows any more. Whether the folder is over its budget even so.
-    async fn thin(&mut self, today: i64, bytes: &mut u64, before: u64) -> bool {
-        let oldest = (today - i64::from(self.options.keep_raw.max(1)) + 1) * 86_400;
-        let Some(rollup) = self.settle().await else { return true };
-        match rollup.thin_minutes(oldest).await {
-            Ok(gone) if gone > 0 => tracing::info!(gone, "minutes of single workers removed"),
-            Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "the roll-ups are not thinned"),
-        }
-        let now = sl_store::size(&self.options.folder.join(ROLLUP));
-        *bytes = bytes.saturating_sub(before).saturating_add(now);
-        self.options.disk_budget.is_some_and(|most| *bytes > most)
-    }
-}
-
-/// Brings the sums of an open day into the roll-ups. What fails is tried again later: the rows
-/// are there.
-async fn roll_up_day(rollup: &mut Summed, open: &mut Day) {
-    for _ in 0..2 {
-        if open.again {
-            make_again(rollup, open).await;
-        }
-        if open.sums.is_empty() {
-            return;
-        }
-        let head = &open.file.head;
-        match rollup.add(&head.identity(), &day_text(head.day), &open.sums).await {
-            Ok(true) => {
-                open.sums = Sums::after(open.sums.upto);
-                return;
-            }
-            // They do not fit on the watermark: made again from the rows they do.
-            Ok(false) => open.again = true,
-            Err(error) => {
-                tracing::warn!(%error, "the roll-ups wait");
-                return;
-            }
-        }
-    }
-}
-
-/// Makes the sums of an open day from its rows behind the watermark.
-async fn make_again(rollup: &mut Summed, open: &mut Day) {
-    match catch_up(rollup, &mut open.file).await {
-        Ok(sums) => (open.sums, open.again) = (sums, false),
-        Err(error) => tracing::warn!(%error, "the roll-ups wait"),
-    }
-}
-
-/// Adds the rows behind the watermark, a stretch at a time; the sums of the last stretch, not yet
-/// in the roll-ups, come back.
-pub(crate) async fn catch_up(rollup: &mut Summed, file: &mut DayFile) -> Result<Sums, LedgerError> {
-    let identity = file.head.identity();
-    let mut sums = Sums::after(rollup.watermark(&identity).await?);
-    while sums.upto < file.last {
-        let after = sums.upto;
-        let upto = (after + WINDOW).min(file.last);
-        for stored in file.rows(after, upto).await? {
-            tally::add(&mut sums, file.head.day, &file.dictionary, &stored);
-        }
-        sums.upto = upto;
-        if sums.len() > MOST_POINTS
-            && rollup.add(&identity, &day_text(file.head.day), &sums).await?
-        {
-            sums = Sums::after(upto);
-        }
-    }
-    Ok(sums)
-}
-
-async fn open_rollup(
-    folder: &Path,
-    status: &watch::Sender<JournalStatus>,
-) -> Result<Summed, LedgerError> {
-    let path = folder.join(ROLLUP);
-    match Rollup::open(&path, &schema::ROLLUP).await {
-        Err(error) if error.is_damage() => {
-            set_aside(&path, &error.to_string(), status)?;
-            Ok(Rollup::open(&path, &schema::ROLLUP).await?)
-        }
-        other => Ok(other?),
     }
 }
 

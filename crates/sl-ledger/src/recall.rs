@@ -1,10 +1,9 @@
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashSet},
     path::Path,
-    sync::Arc,
 };
 
-use sl_store::{rollup::Rollup, rollup::TOTAL};
+use sl_store::rollup::{Rollup, Span};
 use sl_units::{HashRate, ShareDifficulty, Wall};
 use sl_work::{SourceId, WorkerName};
 
@@ -284,29 +283,18 @@ async fn workers(folder: &Path, since: Wall) -> Result<Vec<WorkerMemory>, Ledger
         return Ok(Vec::new());
     }
     let mut rollup = Rollup::open_read(&path, &schema::ROLLUP).await?;
-    let since = millis(since) / 1000;
-    let points = rollup.read(60, since - RATE_SPAN, i64::MAX, None).await?;
-    let mut workers: HashMap<Arc<str>, (i64, i64, f64, f64)> = HashMap::new();
-    for (minute, worker, point) in points.iter().filter(|(_, worker, _)| **worker != *TOTAL) {
-        let (_, to, work, difficulty) =
-            workers.entry(Arc::clone(worker)).or_insert((*minute, *minute, 0.0, 0.0));
-        *to = *minute;
-        let [sum, stale] = [point.sums[DIFFICULTY], point.sums[STALE_DIFFICULTY]];
-        *work += sum + stale;
-        if point.latest > 0.0 {
-            *difficulty = point.latest;
-        }
-    }
-    let memory = |(worker, (from, to, work, difficulty)): (_, (i64, i64, f64, f64))| {
+    let spans = rollup.spans(60, millis(since) / 1000 - RATE_SPAN).await?;
+    let memory = |span: Span<{ schema::SUMS }>| {
+        let work = span.sums[DIFFICULTY] + span.sums[STALE_DIFFICULTY];
         let hashes = ShareDifficulty::new(work).map_or(0.0, ShareDifficulty::expected_hashes);
-        let span = std::time::Duration::from_secs((to - from + 60).unsigned_abs());
+        let lasted = std::time::Duration::from_secs((span.last - span.first + 60).unsigned_abs());
         WorkerMemory {
-            worker,
-            rate: HashRate::from_work(hashes, span),
-            difficulty: ShareDifficulty::new(difficulty).ok(),
+            worker: span.series,
+            rate: HashRate::from_work(hashes, lasted),
+            difficulty: ShareDifficulty::new(span.latest).ok(),
         }
     };
-    let mut workers: Vec<_> = workers.into_iter().map(memory).collect();
+    let mut workers: Vec<_> = spans.into_iter().map(memory).collect();
     workers.sort_by(|one, other| one.worker.cmp(&other.worker));
     Ok(workers)
 }

@@ -14,6 +14,11 @@ use sqlx::Row as _;
 
 use crate::{Access, Database, Durability, Insert, Schema, StoreError};
 
+mod reading;
+mod thinning;
+
+pub use reading::Span;
+
 /// The series that is the sum of all others.
 pub const TOTAL: &str = "";
 /// Names that are kept in memory; more are looked up.
@@ -68,6 +73,10 @@ pub struct Rollup<const C: usize, const S: usize> {
     names: HashMap<Arc<str>, i64>,
     /// The highest id among the names in memory.
     highest: i64,
+    /// The columns of sums.
+    sums: [&'static str; S],
+    /// No minute of a single series is left before this instant, in seconds since 1970.
+    thinned: i64,
 }
 
 /// The statements that make the tables of a shape: the step of its schema.
@@ -215,6 +224,8 @@ impl<const C: usize, const S: usize> Rollup<C, S> {
             new_names: Insert::new("names", &["name"], "ON CONFLICT DO NOTHING"),
             names: HashMap::new(),
             highest: 0,
+            sums: shape.sums,
+            thinned: 0,
         }
     }
 
@@ -320,88 +331,6 @@ impl<const C: usize, const S: usize> Rollup<C, S> {
             Ok(_) => Ok(true),
             Err(error) => Err(self.database.error("write to", &error)),
         }
-    }
-
-    /// The sums of a period from one instant to before another, in seconds since 1970, of one
-    /// series or of all; in the order of time.
-    ///
-    /// # Errors
-    /// What SQLite says.
-    pub async fn read(
-        &mut self,
-        period: i64,
-        from: i64,
-        to: i64,
-        series: Option<&str>,
-    ) -> Result<Vec<(i64, Arc<str>, Point<C, S>)>, StoreError> {
-        let rows = self.read_rows(period, from, to, series).await;
-        rows.map_err(|error| self.database.error("read", &error))
-    }
-
-    async fn read_rows(
-        &mut self,
-        period: i64,
-        from: i64,
-        to: i64,
-        series: Option<&str>,
-    ) -> Result<Vec<(i64, Arc<str>, Point<C, S>)>, sqlx::Error> {
-        const OF: &str = "WHERE period = ?1 AND start >= ?2 AND start < ?3 \
-                          AND (?4 IS NULL OR names.name = ?4)";
-        let points = format!(
-            "SELECT points.*, names.name AS name FROM points JOIN names ON names.id = series {OF} \
-             ORDER BY start, series"
-        );
-        let causes = format!(
-            "SELECT start, names.name, cause.name, count FROM causes \
-             JOIN names ON names.id = series JOIN names AS cause ON cause.id = cause {OF}"
-        );
-        let of = series.map(str::to_owned);
-        let connection = self.database.connection();
-        let mut by_cause = HashMap::<(i64, String), Vec<_>>::new();
-        let rows = sqlx::query_as::<_, (i64, String, String, i64)>(sqlx::AssertSqlSafe(causes));
-        let rows = rows.bind(period).bind(from).bind(to).bind(of.clone());
-        for (start, series, cause, count) in rows.fetch_all(&mut *connection).await? {
-            let causes = by_cause.entry((start, series)).or_default();
-            causes.push((cause.into(), count.unsigned_abs()));
-        }
-        let rows = sqlx::query(sqlx::AssertSqlSafe(points));
-        let rows = rows.bind(period).bind(from).bind(to).bind(of).fetch_all(connection).await?;
-        let point = |row: &sqlx::sqlite::SqliteRow| {
-            let (start, series): (i64, String) = (row.try_get("start")?, row.try_get("name")?);
-            let mut point = Point::default();
-            for (at, count) in point.counts.iter_mut().enumerate() {
-                *count = row.try_get::<i64, _>(3 + at)?.unsigned_abs();
-            }
-            for (at, sum) in point.sums.iter_mut().enumerate() {
-                *sum = row.try_get(3 + C + at)?;
-            }
-            point.best = row.try_get("best")?;
-            point.latest = row.try_get("latest")?;
-            let key = (start, series);
-            point.causes = by_cause.remove(&key).unwrap_or_default();
-            Ok((start, key.1.into(), point))
-        };
-        rows.iter().map(point).collect()
-    }
-
-    /// Removes the minutes of single series before an instant, in seconds since 1970; their total,
-    /// and all hours and days, stay. Returns how many went.
-    ///
-    /// # Errors
-    /// What SQLite says.
-    pub async fn thin_minutes(&mut self, before: i64) -> Result<u64, StoreError> {
-        let mut gone = 0;
-        for statement in [
-            "DELETE FROM causes WHERE period = 60 AND start < ?1 AND series != 0",
-            "DELETE FROM points WHERE period = 60 AND start < ?1 AND series != 0",
-        ] {
-            let done =
-                sqlx::query(statement).bind(before).execute(self.database.connection()).await;
-            let done = done.map_err(|error| self.database.error("write to", &error))?;
-            gone = done.rows_affected();
-        }
-        self.database.run("shrink", "PRAGMA incremental_vacuum").await?;
-        Ok(gone)
     }
 
     /// The file itself.

@@ -74,6 +74,11 @@ async fn old_days_go_and_their_sums_stay() {
     assert_eq!(run.journal.status().borrow().removed_by_age, 1);
     run.stop().await;
     assert_eq!(files(), ["shares-2026-11-23.db", "shares-2026-11-24.db", "shares-2026-11-25.db"]);
+    // With the raw rows the minutes of single workers go: 100 workers shared 500 shares each day.
+    let points = "SELECT count(*) FROM points WHERE period = 60 AND series != 0";
+    assert_eq!(sql(&place.path().join("rollup.db"), points).await, 3 * 100);
+    let hours = "SELECT count(*) FROM points WHERE period = 3600 AND series != 0";
+    assert_eq!(sql(&place.path().join("rollup.db"), hours).await, 4 * 100);
 
     // A budget that nothing but today's file and the sums fit in, and then not even those.
     let run = Run::with(options(3, Some(1)), day(3)).await;

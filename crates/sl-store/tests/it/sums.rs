@@ -5,7 +5,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use sl_store::{
     Schema,
-    rollup::{Deltas, PERIODS, Rollup, Shape, TOTAL, schema_step},
+    rollup::{Deltas, PERIODS, Rollup, Shape, Span, TOTAL, schema_step},
 };
 
 const SHAPE: Shape<2, 1> = Shape {
@@ -138,11 +138,25 @@ async fn minutes_of_single_series_can_go() {
     let mut rollup = Rollup::open(&place.path().join("sums.db"), &SHAPE).await.unwrap();
     let rows: Vec<Row> = (0..100).map(|minute| (minute * 60, 1, minute % 2 == 0)).collect();
     rollup.add("file", "a file", &deltas(&rows, 0, 100)).await.unwrap();
-    assert_eq!(rollup.thin_minutes(50 * 60).await.unwrap(), 50);
+    let span = Span {
+        series: "series1".into(),
+        first: 600,
+        last: 99 * 60,
+        sums: [45.0],
+        latest: 99.0 * 60.0 + 1.0,
+    };
+    assert_eq!(rollup.spans(60, 600).await.unwrap(), [span]);
+    assert_eq!(rollup.spans(60, 100 * 60).await.unwrap(), []);
+
+    let mut bites = Vec::new();
+    while let gone @ 1.. = rollup.thin(52 * 60).await.unwrap() {
+        bites.push(gone);
+    }
+    assert_eq!(bites, [[5; 10].as_slice(), &[2]].concat());
     let count = async |rollup: &mut Rollup<2, 1>, period, series| {
         rollup.read(period, 0, i64::MAX, Some(series)).await.unwrap().len()
     };
-    assert_eq!(count(&mut rollup, 60, "series1").await, 50);
+    assert_eq!(count(&mut rollup, 60, "series1").await, 48);
     assert_eq!(count(&mut rollup, 60, TOTAL).await, 100);
     assert_eq!(count(&mut rollup, 3600, "series1").await, 2);
 }

@@ -7,7 +7,7 @@ use sl_stratum::Password;
 use sl_supervise::{Ctx, ServiceError};
 use sl_units::HashRate;
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{Semaphore, mpsc, watch},
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
@@ -29,6 +29,8 @@ const MAKE: u64 = 0x5c12_17a5;
 /// The part of the engine that the machines' rates are made for; the rest is for what else the
 /// computer does, so that machines do not seem to hash too little.
 const HEADROOM: f64 = 0.85;
+/// Names that are looked up at once for all machines.
+const LOOKUPS: usize = 8;
 /// How long pool connections have to end.
 const FAREWELL: Duration = Duration::from_millis(800);
 
@@ -172,6 +174,7 @@ impl Twins {
         let (work_in, work) = orders();
         let (mut found, mut clients) = (Vec::new(), JoinSet::new());
         let ours = ctx.stop_token().child_token();
+        let lookups = Arc::new(Semaphore::new(LOOKUPS));
         for (handle, plan) in handles.iter().zip(plans) {
             let (found_in, found_out) = mpsc::channel(FOUND);
             found.push(found_in);
@@ -184,6 +187,7 @@ impl Twins {
                 found: found_out,
                 clock: self.clock,
                 patience: Patience::REAL,
+                lookups: lookups.clone(),
                 scale,
                 links: 0,
                 session: None,

@@ -325,6 +325,11 @@ impl Summary {
                 (pool.state, pool.why) = (before.state, before.why);
             }
         }
+        if let (Some(twins), Some(before)) = (&mut self.twins, before.twins) {
+            let Twins { connected, hashrate_hs, hashrate_wanted_hs, .. } = before;
+            (twins.connected, twins.hashrate_hs) = (connected, hashrate_hs);
+            twins.hashrate_wanted_hs = hashrate_wanted_hs;
+        }
         self.machines = before.machines;
         self.process = before.process;
         self

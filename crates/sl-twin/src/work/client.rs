@@ -7,7 +7,7 @@ use sl_upstream::Endpoint;
 use tokio::{
     io::AsyncWriteExt,
     net::{TcpSocket, TcpStream, lookup_host},
-    sync::{mpsc, watch},
+    sync::{Semaphore, mpsc, watch},
     task::JoinHandle,
     time::timeout,
 };
@@ -63,6 +63,8 @@ pub(crate) struct Client {
     pub(crate) found: mpsc::Receiver<Found>,
     pub(crate) clock: Clock,
     pub(crate) patience: Patience,
+    /// So many names are looked up at once, whatever the number of machines.
+    pub(crate) lookups: Arc<Semaphore>,
     /// Claimed hashes for each real one.
     pub(crate) scale: f64,
     pub(crate) links: u64,
@@ -142,13 +144,14 @@ impl Client {
             return Left::Broken("no address of the form stratum+tcp://HOST:PORT".into());
         };
         for _ in 0..=MOVES {
+            let dialled = self.dial(endpoint.clone());
             let stream = tokio::select! {
                 () = stop.cancelled() => return Left::Stopped,
                 changed = self.plan.changed() => return match changed {
                     Ok(()) => Left::Plan,
                     Err(_) => Left::Stopped,
                 },
-                stream = dial(endpoint.clone(), self.ip, self.patience.connect) => stream,
+                stream = dialled => stream,
             };
             let stream = match stream {
                 Ok(stream) => stream,
@@ -261,7 +264,15 @@ impl Client {
     fn look_back(&self, place: usize) -> Option<JoinHandle<io::Result<TcpStream>>> {
         let plan = self.plan.borrow();
         let better = plan.pools.iter().take(place).find_map(|pool| plain(&pool.url))?;
-        Some(tokio::spawn(dial(better, self.ip, self.patience.connect)))
+        Some(tokio::spawn(self.dial(better)))
+    }
+
+    /// A connection, apart from this client.
+    fn dial(
+        &self,
+        endpoint: Endpoint,
+    ) -> impl Future<Output = io::Result<TcpStream>> + Send + use<> {
+        dial(endpoint, self.ip, self.patience.connect, self.lookups.clone())
     }
 
     async fn act(
@@ -320,10 +331,19 @@ fn plain(url: &str) -> Option<Endpoint> {
 }
 
 /// Connects from the machine's own address where the pool can be reached from it.
-async fn dial(endpoint: Endpoint, from: Ipv4Addr, within: Duration) -> io::Result<TcpStream> {
+async fn dial(
+    endpoint: Endpoint,
+    from: Ipv4Addr,
+    within: Duration,
+    lookups: Arc<Semaphore>,
+) -> io::Result<TcpStream> {
     let connect = async {
         let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-        for address in lookup_host((endpoint.host(), endpoint.port())).await? {
+        let addresses: Vec<SocketAddr> = {
+            let _turn = lookups.acquire().await;
+            lookup_host((endpoint.host(), endpoint.port())).await?.collect()
+        };
+        for address in addresses {
             match connect(address, from).await {
                 Ok(stream) => return Ok(stream),
                 Err(wrong) => last = wrong,

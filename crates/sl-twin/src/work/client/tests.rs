@@ -111,6 +111,7 @@ impl Rig {
             found: shares,
             clock: Clock::real(),
             patience,
+            lookups: Arc::new(Semaphore::new(1)),
             scale: 100.0,
             links: 0,
             session: None,

@@ -49,6 +49,8 @@ pub struct Spec {
     pub seed: u64,
     /// The address it answers at.
     pub ip: Ipv4Addr,
+    /// The mask of its net.
+    pub netmask: Ipv4Addr,
     /// The pools it is configured with, at most three.
     pub pools: Vec<PoolConf>,
     /// Which of the model's nameplates, from 0.
@@ -63,7 +65,8 @@ pub struct Spec {
 }
 
 impl Spec {
-    /// A machine that is switched on just now, without pools and without faults.
+    /// A machine that is switched on just now, in a net of 256 addresses, without pools and without
+    /// faults.
     #[must_use]
     pub const fn new(model: &'static Model, release: Release, seed: u64, ip: Ipv4Addr) -> Self {
         Self {
@@ -71,6 +74,7 @@ impl Spec {
             release,
             seed,
             ip,
+            netmask: Ipv4Addr::new(255, 255, 255, 0),
             pools: Vec::new(),
             variant: 0,
             place: Environment::NOMINAL,
@@ -208,7 +212,7 @@ impl Machine {
         for (place, pool) in conf.pools.iter_mut().zip(&spec.pools) {
             place.clone_from(pool);
         }
-        let network = Network::factory(seed, spec.ip);
+        let network = Network { netmask: spec.netmask, ..Network::factory(seed, spec.ip) };
         let place = spec.place.sane();
         let mut rng = Rng::with_seed(derive(seed, 0));
         let slots = (0..model.boards).map(|at| Slot::new(model, at, place.inlet_c, seed)).collect();

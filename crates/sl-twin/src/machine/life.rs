@@ -144,8 +144,8 @@ impl Machine {
         let wanted = self.plant.rate_hs * self.life.point.0;
         match self.life.state {
             State::Mining => self.in_state() >= 180 && self.life.smoothed_hs < 0.9 * wanted,
-            State::Stopped(_) => true,
-            _ => false,
+            State::Stopped(_) | State::WaitsForPool => true,
+            State::Booting | State::Starting | State::Asleep => false,
         }
     }
 

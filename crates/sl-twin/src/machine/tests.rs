@@ -229,7 +229,9 @@ fn off_the_network_no_pool_lives_for_long() {
     let shown = look(3);
     assert!(!shown.pools[0].alive && bad(shown.status.network) && shown.rate_5s.hs() == 0.0);
     assert_eq!(shown.pools[0].counts.remote_failures, 1);
-    assert_eq!(look(25).state, State::WaitsForPool);
+    let shown = look(25);
+    assert_eq!(shown.state, State::WaitsForPool);
+    assert!(bad(shown.status.rate) && bad(shown.status.network));
     assert!(look(41).manners.reachable);
     bench.second += 41 * MINUTE;
     assert_eq!(bench.run(2).state(), State::Starting);

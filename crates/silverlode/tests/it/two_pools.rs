@@ -50,14 +50,16 @@ fn a_pool_dies_under_two_hundred_machines() {
         key.display(),
         chains()
     ));
+    // Pools, limits and difficulties in one: each number changes something of its own.
     let settings = |weight: u32| {
         format!(
-            "gateway:\n  listen: 127.0.0.1:{farm_at}\n  shares_per_minute: 12\n  \
-             start_difficulty: 0.0005\npools:\n  - name: first\n    \
+            "gateway:\n  listen: 127.0.0.1:{farm_at}\n  shares_per_minute: {}\n  \
+             messages_per_second: {weight}\n  start_difficulty: 0.0005\npools:\n  - name: first\n    \
              url: [stratum+tcp://127.0.0.1:{first_at}]\n    user: farm.{{worker}}\n    \
              resume_within: 3s\n  - name: reserve\n    \
              url: [stratum+ssl://localhost:{reserve_tls}]\n    user: farm.{{worker}}\n    \
-             fingerprint: '{pin}'\n    priority: 1\n    weight: {weight}\nfailover:\n  dwell: 1s\n"
+             fingerprint: '{pin}'\n    priority: 1\n    weight: {weight}\nfailover:\n  dwell: 1s\n",
+            weight / 5
         )
     };
     let farm = Gateway::start(&settings(100));
@@ -75,6 +77,10 @@ fn a_pool_dies_under_two_hundred_machines() {
     // Settings change under load.
     farm.home().write("silverlode.yaml", &settings(50));
     farm.until("the new weight", |summary| pool(summary, "reserve").weight == 50);
+    for key in ["gateway.shares_per_minute", "gateway.messages_per_second", "pools[1].weight"] {
+        let is_told = |line: &str| line.contains("setting changed") && line.contains(key);
+        assert!(farm.log().lines().any(is_told), "{key} in:\n{}", farm.log());
+    }
     farm.home().write("silverlode.yaml", &format!("{}  dwel: 1s\nmine: 7\n", settings(70)));
     refusal(&farm);
     let told = farm.until("all machines", |summary| {

@@ -82,7 +82,7 @@ sl_config::settings! {
         /// How long it lasts; none: to the end.
         restart lasts: Option<Duration>,
         /// At which machine, counted from 0; none: at all of them.
-        restart machine: Option<u32>,
+        restart machine: Option<u32> = none in 0..=19999,
         /// What goes wrong.
         restart fault: FaultKind,
         /// Which board, counted from 0.
@@ -339,6 +339,7 @@ mod tests {
         refused("events:\n- {at: 1m, fault: fan-slow, share: 2}\n", "found 2, allowed: 0 to 1");
         refused("events:\n- {at: 1m, fault: fan-gone}\n", "fan-lost");
         refused("events:\n- {fault: fan-lost}\n", "at: missing");
+        refused("events:\n- {at: 1s, machine: 20000, fault: fan-lost}\n", "events[0].machine");
         refused("lenght: 1h\n", "did you mean");
     }
 

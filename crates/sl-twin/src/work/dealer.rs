@@ -232,11 +232,11 @@ mod tests {
     }
 
     #[test]
-    fn a_job_that_is_said_again_goes_on_where_it_was() {
+    fn a_job_that_is_said_again_by_whatever_name_goes_on_where_it_was() {
         let mut dealer = dealer(&[100.0]);
         dealer.accrue(at(1000));
         let first: HashSet<_> = dealer.deal(1000).iter().map(|lot| lot.header).collect();
-        dealer.set_work(0, Some(Arc::new(work(1, "a", 2.0))));
+        dealer.set_work(0, Some(Arc::new(work(1, "b", 2.0))));
         dealer.accrue(at(2000));
         let again = dealer.deal(1000);
         assert_eq!(again.len(), 100);

@@ -26,15 +26,15 @@ impl Work {
         Self { link, notify, extranonce1, extranonce2_len, difficulty, target }
     }
 
-    /// Whether its headers are those of another, whatever their difficulty.
+    /// Whether its headers are those of another, whatever their names and difficulties.
     pub(crate) fn is_same_job(&self, other: &Self) -> bool {
         let same = self.link == other.link && self.extranonce1 == other.extranonce1;
         let (ours, theirs) = (&self.notify, &other.notify);
         let parts = |it: &Notify| (it.prev, it.version, it.bits, it.ntime);
         same && self.extranonce2_len == other.extranonce2_len
             && parts(ours) == parts(theirs)
-            && (&ours.job_id, &ours.coinbase1, &ours.coinbase2, &ours.branch)
-                == (&theirs.job_id, &theirs.coinbase1, &theirs.coinbase2, &theirs.branch)
+            && (&ours.coinbase1, &ours.coinbase2, &ours.branch)
+                == (&theirs.coinbase1, &theirs.coinbase2, &theirs.branch)
     }
 
     pub(crate) fn job_id(&self) -> &str {

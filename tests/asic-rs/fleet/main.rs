@@ -34,7 +34,19 @@ use trial::Trial;
 const MACHINES: usize = 3;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> anyhow::Result<ExitCode> {
+async fn main() -> ExitCode {
+    match judged().await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(wrong) => {
+            eprintln!("error: {wrong:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Whether all held.
+async fn judged() -> anyhow::Result<bool> {
     let mut words = std::env::args().skip(1);
     let binary = words.next().context("the first argument is the path of silverlode")?;
     let wanted: Vec<String> = words.collect();
@@ -43,8 +55,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         let kinds: Vec<String> = KINDS.iter().map(Kind::name).collect();
         bail!("found kind {word:?}, allowed are crowd, {}", kinds.join(", "));
     }
-    let all_held = LocalSet::new().run_until(trials(binary, wanted)).await?;
-    Ok(if all_held { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    LocalSet::new().run_until(trials(binary, wanted)).await
 }
 
 /// All kinds at once: most of the time passes with waiting for machines that start.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use asic_rs::MinerFactory;
 use asic_rs::core::config::fan::FanConfig;
 use asic_rs::core::config::tuning::TuningConfig;
+use asic_rs::core::data::firmware::FirmwareImage;
 use asic_rs::core::data::miner::{MiningMode, TuningTarget};
 use asic_rs::core::traits::miner::MinerAuth;
 use tokio::time::sleep;
@@ -134,7 +135,8 @@ async fn sleeps(trial: &mut Trial, kind: &Kind, machine: &Machine, worker: &str,
     trial.same("mode", mode, Some(MiningMode::Normal));
 }
 
-/// Work modes, log, restart, the factory's settings.
+/// Work modes, log, restart, a firmware file (of which a virtual machine takes no more than that it
+/// came), the factory's settings.
 pub(crate) async fn restarted(trial: &mut Trial, kind: &Kind, machine: &Machine) {
     let low = if kind.low_power { MiningMode::Low } else { MiningMode::Normal };
     let asked =
@@ -153,6 +155,12 @@ pub(crate) async fn restarted(trial: &mut Trial, kind: &Kind, machine: &Machine)
     let told = machine.restart().await.ok();
     trial.same("a restart is told as asic-rs tells it of real ones", told, Some(false));
     comes_back(trial, machine, "restarts").await;
+
+    let before = machine.get_firmware_version().await;
+    let image = FirmwareImage { filename: "firmware.tar.gz".to_owned(), bytes: vec![7; 100_000] };
+    trial.done("a firmware file", machine.upgrade_firmware(image).await);
+    comes_back(trial, machine, "restarts with it").await;
+    trial.same("firmware after that", machine.get_firmware_version().await, before);
 
     trial.done("the factory's settings", machine.factory_reset().await);
     comes_back(trial, machine, "starts with the factory's settings").await;

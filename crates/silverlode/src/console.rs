@@ -15,9 +15,12 @@ use std::fmt::Write as _;
 use sl_units::HashRate;
 use sl_view::{Chain, Latency, Mode, Service, Summary};
 
-/// The state in one line: hash rate, shares, blocks by coin.
+/// The state in one line: this computer's hash rate, shares, blocks by coin.
 pub(crate) fn line(summary: &Summary) -> String {
-    let mut parts = vec![rate(summary.hashrate_hs)];
+    let mut parts = Vec::new();
+    if summary.engine.is_some() {
+        parts.push(format!("this CPU {}", rate(summary.hashrate_hs)));
+    }
     parts.extend(summary.paused.as_ref().map(|reason| format!("paused: {reason}")));
     let shares = &summary.shares;
     parts.push(format!(
@@ -56,7 +59,7 @@ pub(crate) fn report(summary: &Summary) -> String {
     };
     let _ = writeln!(text, "{mode} mode, {:.0} s", summary.uptime_s);
     let _ = match &summary.engine {
-        Some(engine) => writeln!(text, "hash rate   {} ({engine})", rate(summary.hashrate_hs)),
+        Some(engine) => writeln!(text, "this CPU    {} ({engine})", rate(summary.hashrate_hs)),
         None => Ok(()),
     };
     let shares = &summary.shares;
@@ -157,7 +160,7 @@ pub(crate) fn services(services: &[Service]) -> String {
 }
 
 fn rate(hashes_per_second: Option<f64>) -> String {
-    hashes_per_second.map_or("no hash rate yet".into(), |rate| HashRate::from_hs(rate).to_string())
+    hashes_per_second.map_or("no rate yet".into(), |rate| HashRate::from_hs(rate).to_string())
 }
 
 fn latency(latency: &Latency) -> String {
@@ -175,8 +178,10 @@ mod tests {
 
     #[test]
     fn a_line_of_nothing_yet_says_so() {
-        let summary = Summary::empty(Mode::Educational);
-        assert_eq!(line(&summary), "no hash rate yet · shares 0 ok, 0 stale, 0 refused");
+        let mut summary = Summary::empty(Mode::Educational);
+        assert_eq!(line(&summary), "shares 0 ok, 0 stale, 0 refused");
+        summary.engine = Some("avx2".into());
+        assert_eq!(line(&summary), "this CPU no rate yet · shares 0 ok, 0 stale, 0 refused");
     }
 
     #[test]

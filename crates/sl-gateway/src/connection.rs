@@ -70,6 +70,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, admitted: Admitted) {
         since,
         at: now,
         ready: false,
+        workless: false,
         behind: false,
         renewal: None,
         last_share: now,
@@ -117,6 +118,8 @@ struct Connection {
     at: Mono,
     /// Subscribed and authorised.
     ready: bool,
+    /// There was no work for it when it asked last.
+    workless: bool,
     /// A job came that it was not given, because too much waited for it.
     behind: bool,
     /// Its difficulty has changed, and it waits until this instant for a job to go with it.
@@ -256,8 +259,12 @@ impl Connection {
                 self.machine.settle(told.as_ref());
             }
         }
-        if let Some((slot, memory)) = self.machine.leave() {
-            let call = SlotCall::GiveBack { slot, memory };
+        if let Some((slot, resumed, memory)) = self.machine.leave() {
+            // With a slot of one that never got that far no job was ever out.
+            let call = match self.ready || resumed {
+                true => SlotCall::GiveBack { slot, memory },
+                false => SlotCall::Release { slot },
+            };
             if self.shared.slots.send(call).await.is_err() {
                 tracing::debug!("the slots are gone before their machine");
             }
@@ -385,7 +392,14 @@ impl Connection {
         let board = self.board.borrow_and_update().clone();
         let now = self.now();
         let rules = self.shared.rules();
-        let Some(given) = self.machine.job(&rules, &board, now) else { return };
+        let Some(given) = self.machine.job(&rules, &board, now) else {
+            self.workless = true;
+            return;
+        };
+        if std::mem::take(&mut self.workless) {
+            // Nobody can have sent a share meanwhile.
+            self.last_share = now;
+        }
         self.renewal = None;
         for line in given.lines {
             self.out.push(line, now);

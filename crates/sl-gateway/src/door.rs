@@ -7,8 +7,8 @@ use std::{
     time::Duration,
 };
 
-use sl_guard::{Guard, GuardCounters, Judged, Network};
-use sl_ports::Clock;
+use sl_guard::{Bucket, Guard, GuardCounters, Judged, Network, Rate};
+use sl_ports::{Clock, tcp::keep_alive};
 use sl_supervise::Ctx;
 use sl_units::Mono;
 use sl_work::{SourceId, SourceStatus, Unfit, Work};
@@ -37,6 +37,14 @@ pub(crate) use guests::Guests;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// How often the threads are looked after and the guard's figures are told.
 pub(crate) const LOOK: Duration = Duration::from_secs(1);
+/// Connections a second, and at once, that are accepted: a farm of ten thousand is in within some
+/// seconds, and a throng that is turned away at once and comes back at once takes little of the time
+/// of those who are in.
+const ACCEPTS: Rate = Rate::every(Duration::from_millis(1), 4000);
+/// After so long without traffic a machine's system is asked for a sign of life, and then each so
+/// often, three times.
+const SILENT: Duration = Duration::from_secs(30);
+const ASKED_EACH: Duration = Duration::from_secs(10);
 /// A source that has become too narrow for its machines is given so long to widen again.
 const NARROW: Duration = Duration::from_secs(60);
 /// Machines that want their job again, for a new difficulty, get it together after so long.
@@ -87,6 +95,8 @@ pub(crate) struct DoorCounts {
     pub(crate) no_socket: u64,
     /// Authorisations refused because too many connections have that worker already.
     pub(crate) worker_full: u64,
+    /// Times that the next connection had to wait because too many came.
+    pub(crate) paced: u64,
 }
 
 /// Whether the source still has room for what the machines were promised.
@@ -137,7 +147,12 @@ async fn next_machine(
 pub(crate) struct Hours {
     look: Interval,
     issued_at: Instant,
+    /// When a job was issued last, to all or to some.
+    published_at: Instant,
+    /// What was told last of the source; nothing yet in this run.
+    works: Option<bool>,
     accept_after: Instant,
+    accepts: Bucket,
     /// When machines get their job again that asked for it.
     renew_at: Option<Instant>,
     /// Why machines cannot connect at this instant.
@@ -148,7 +163,16 @@ impl Hours {
     pub(crate) fn begin() -> Self {
         let now = Instant::now();
         let look = tokio::time::interval(LOOK);
-        Self { look, issued_at: now, accept_after: now, renew_at: None, trouble: None }
+        Self {
+            look,
+            issued_at: now,
+            published_at: now,
+            works: None,
+            accept_after: now,
+            accepts: Bucket::default(),
+            renew_at: None,
+            trouble: None,
+        }
     }
 }
 
@@ -188,7 +212,7 @@ impl Door<'_> {
                 },
                 () = sleep_until(renew_at) => self.renew().await,
                 () = self.renew.notified(), if self.hours.renew_at.is_none() => {
-                    let soon = (self.hours.issued_at + RENEWALS_APART).max(Instant::now());
+                    let soon = (self.hours.published_at + RENEWALS_APART).max(Instant::now());
                     self.hours.renew_at = Some(soon);
                 }
                 Some(_) = parts.join_next() => return Err(GatewayError::Died("a task that counts, keeps slots or owns connections")),
@@ -213,7 +237,9 @@ impl Door<'_> {
             Work::Job(job) => {
                 let board = self.board.borrow().issue(job, self.first_sequence, now);
                 self.publish(board, true).await;
-                if self.status.send_if_modified(|status| status.idle.take().is_some()) {
+                self.status.send_if_modified(|status| status.idle.take().is_some());
+                if self.hours.works != Some(true) {
+                    self.hours.works = Some(true);
                     self.source_is("working", "".into()).await;
                 }
             }
@@ -221,6 +247,7 @@ impl Door<'_> {
                 let board = self.board.borrow().idle();
                 self.board.send_replace(Arc::new(board));
                 self.status.send_modify(|status| status.idle = Some(why.clone()));
+                self.hours.works = Some(false);
                 self.source_is("idle", why).await;
             }
         }
@@ -245,18 +272,20 @@ impl Door<'_> {
 
     async fn publish(&mut self, board: Board, for_all: bool) {
         let issued = board.current().cloned();
+        self.hours.published_at = Instant::now();
         if for_all {
-            self.hours.issued_at = Instant::now();
+            self.hours.issued_at = self.hours.published_at;
+        }
+        // The journal has to know a job before the first share of it. The accounts wait for nobody,
+        // so this does not wait long.
+        if let Some(issued) = issued {
+            tracing::debug!(job = %issued.job.id, id = %issued.id, epoch = issued.job.epoch, "job");
+            let _ = self.events.send(Event::Issued(issued)).await;
         }
         self.board.send_if_modified(|now| {
             *now = Arc::new(board);
             for_all
         });
-        if let Some(issued) = issued {
-            tracing::debug!(job = %issued.job.id, id = %issued.id, epoch = issued.job.epoch, "job");
-            // The accounts wait for nobody, so this does not wait long.
-            let _ = self.events.send(Event::Issued(issued)).await;
-        }
     }
 
     async fn accept(&mut self, accepted: Accepted, tls: bool) {
@@ -264,6 +293,11 @@ impl Door<'_> {
             Ok(accepted) => accepted,
             Err(wrong) => return self.cannot_accept(&wrong).await,
         };
+        let wait = self.hours.accepts.spend(ACCEPTS, 1, self.clock.mono());
+        if !wait.is_zero() {
+            self.counts.paced += 1;
+            self.hours.accept_after = Instant::now() + wait;
+        }
         if let Err(machines) = self.guests.room_for_socket() {
             self.counts.no_socket += 1;
             return self
@@ -272,8 +306,10 @@ impl Door<'_> {
         if self.hours.trouble.take().is_some() {
             self.say_how_it_stands();
         }
-        if let Err(wrong) = stream.set_nodelay(true) {
-            tracing::debug!(%wrong, "the socket keeps Nagle's algorithm");
+        // One that vanished without a word would hold its place, and its slot, for ten minutes.
+        let told = stream.set_nodelay(true).and_then(|()| keep_alive(&stream, SILENT, ASKED_EACH));
+        if let Err(wrong) = told {
+            tracing::debug!(%wrong, "the socket stays as the system makes it");
         }
         self.admit(Arrived { wire: Box::new(stream), tls, address }, true).await;
     }

@@ -180,10 +180,10 @@ impl Ledger {
             Event::Ready(arrival) => self.arrived(standards, *arrival, now),
             Event::Difficulty { machine, difficulty } => {
                 let Some(machine) = self.machines.get_mut(&machine) else { return };
-                machine.difficulty = Some(difficulty);
+                let before = machine.difficulty.replace(difficulty);
                 let worker = machine.arrival.worker.clone();
                 let diligence = &mut self.workers.of(&worker).diligence;
-                diligence.difficulty(&standards.shortfall, difficulty, now);
+                diligence.difficulty(&standards.shortfall, before, Some(difficulty), now);
             }
             Event::Refused(turned) => {
                 self.refused(turned.machine, &turned.worker, turned.reason);
@@ -225,18 +225,20 @@ impl Ledger {
         worker.came(now);
         worker.diligence.works(rules, works, now);
         worker.diligence.claims(rules, claimed.unwrap_or_default(), HashRate::default(), now);
+        worker.diligence.difficulty(rules, None, arrival.difficulty, now);
         let machine = Machine::new(arrival, account, claimed.unwrap_or_default());
         self.machines.insert(machine.arrival.machine, machine);
     }
 
     fn gone(&mut self, standards: &Standards, machine: u64, why: Option<Gone>, now: Mono) {
         self.connections = self.connections.saturating_sub(1);
-        if let Some(Machine { arrival, claimed, .. }) = self.machines.remove(&machine) {
+        if let Some(Machine { arrival, claimed, difficulty, .. }) = self.machines.remove(&machine) {
             let (works, rules) = (self.works, &standards.shortfall);
             let worker = self.workers.of(&arrival.worker);
             worker.machines = worker.machines.saturating_sub(1);
             worker.diligence.works(rules, works && worker.machines > 0, now);
             worker.diligence.claims(rules, HashRate::default(), claimed, now);
+            worker.diligence.difficulty(rules, difficulty, None, now);
         }
         let protection = &mut self.protection;
         match why {
@@ -249,6 +251,17 @@ impl Ledger {
                 let _ = self.conduct.observe(Step::Close(why));
             }
             None => {}
+        }
+    }
+
+    /// No machine is connected: for the start of a run after one that died.
+    pub(crate) fn all_left(&mut self, rules: &ShortfallRules, now: Mono) {
+        self.machines.clear();
+        self.connections = 0;
+        self.works = false;
+        for worker in self.workers.all() {
+            worker.machines = 0;
+            worker.diligence.all_left(rules, now);
         }
     }
 

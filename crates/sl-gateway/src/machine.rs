@@ -108,10 +108,10 @@ impl Machine {
         self.standing.difficulty()
     }
 
-    /// Its slot and what is to be remembered, at its end.
-    pub(crate) fn leave(&mut self) -> Option<(u64, Standing)> {
+    /// Its slot, whether it had that before, and what is to be remembered, at its end.
+    pub(crate) fn leave(&mut self) -> Option<(u64, bool, Standing)> {
         let taken = self.taken.take()?;
-        Some((taken.slot, std::mem::take(&mut self.standing)))
+        Some((taken.slot, taken.resumed, std::mem::take(&mut self.standing)))
     }
 
     /// The lines that give it the board's job, and the job; `None` without one.
@@ -261,7 +261,11 @@ impl Machine {
                 self.vardiff.accepted(difficulty);
                 told.answer()
             }
-            None => Err(Refusal::new(ErrorCode::Other, &Busy.to_string())),
+            None => {
+                // It is asked to send it again, and then it is none that was sent before.
+                self.standing.unnote(job, key);
+                Err(Refusal::new(ErrorCode::Other, &Busy.to_string()))
+            }
         };
         let line = self.session.answer(id, answer);
         self.due.push_front(Due::Line(line));

@@ -16,7 +16,9 @@ use crate::{
     standing::{ShareKey, Standing},
 };
 
-/// Jobs given out so long ago are recalled: no machine works longer on one.
+/// Where no job was given out in that time, so much further back is looked for one.
+const OLDER: Duration = Duration::from_secs(2 * 3600);
+/// Jobs given out so long ago are recalled: while others come, no machine works longer on one.
 const JOBS: Duration = Duration::from_secs(300);
 /// Renewals of a job take numbers too and are not written: the next run begins so far above the
 /// last number that is. At one renewal in two seconds they last for three weeks on one job.
@@ -47,7 +49,12 @@ impl Recall {
     ) -> Result<Numbers, GatewayError> {
         let Some(journal) = journal else { return Ok(Numbers::default()) };
         let since = self.clock.wall().millis().saturating_sub(JOBS.as_millis() as u64);
-        let recalled = journal.recall(Wall::from_millis(since)).await?;
+        let mut recalled = journal.recall(Wall::from_millis(since)).await?;
+        if recalled.jobs.is_empty() {
+            // What machines work on may be older, where its source gives a job for each block.
+            let since = since.saturating_sub(OLDER.as_millis() as u64);
+            recalled = journal.recall(Wall::from_millis(since)).await?;
+        }
         tracing::info!(
             slots = recalled.slots.len(),
             jobs = recalled.jobs.len(),

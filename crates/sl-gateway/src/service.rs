@@ -88,8 +88,20 @@ impl LiveGateway {
     /// # Errors
     /// The new address cannot or must not be listened on.
     pub fn apply(&self, settings: GatewaySettings) -> Result<(), GatewayError> {
-        let before = self.live.borrow().settings.listen;
-        if settings.listen != before {
+        let before = self.live.borrow().settings.clone();
+        // What only a restart changes stays as it is until then: above all, no address is opened
+        // for a password that nobody asks yet.
+        let settings = GatewaySettings {
+            tls_listen: before.tls_listen,
+            tls_certificate: before.tls_certificate,
+            tls_key: before.tls_key,
+            allow_lan: before.allow_lan,
+            password: before.password,
+            verify_threads: before.verify_threads,
+            batch_wait: before.batch_wait,
+            ..settings
+        };
+        if settings.listen != before.listen {
             settings.may_listen()?;
             let address = settings.listen;
             let listener = std::net::TcpListener::bind(address)

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::SlotCounts;
 
 /// Most departures that are remembered; beyond, the oldest machines lose their place. A slot whose
-/// jobs are still out is then given to nobody: with so many machines there are slots enough.
+/// jobs are still out is then given to nobody until they are forgotten.
 const MOST_AWAY: usize = 65_536;
 
 /// How the free bytes of the lease are divided: the slot, then the machine's own bytes.
@@ -77,6 +77,8 @@ pub(crate) struct Slots<M> {
     origins: HashMap<Origin, Known>,
     /// In the order they left; some may have come back since.
     left: VecDeque<(Arc<str>, u64)>,
+    /// Slots whose machines are forgotten and whose newest jobs are not, in the order of these.
+    nobodys: VecDeque<(u64, u64)>,
     departures: u64,
     refused: u64,
 }
@@ -114,6 +116,8 @@ pub(crate) struct Taken<M> {
     pub(crate) slot: u64,
     pub(crate) extranonce1: Extranonce,
     pub(crate) session: Arc<str>,
+    /// Whether it is the machine's of before.
+    pub(crate) resumed: bool,
     /// Of the machine's earlier connection.
     pub(crate) memory: Option<M>,
 }
@@ -146,6 +150,7 @@ impl<M> Slots<M> {
             away: HashMap::new(),
             origins: HashMap::new(),
             left: VecDeque::new(),
+            nobodys: VecDeque::new(),
             departures: 0,
             refused: 0,
         }
@@ -179,10 +184,13 @@ impl<M> Slots<M> {
                 self.fresh += 1;
                 self.fresh - 1
             }
-            None => {
-                self.refused += 1;
-                return Err(AllTaken { capacity: self.capacity });
-            }
+            None => match self.reclaim(moment) {
+                Some(slot) => slot,
+                None => {
+                    self.refused += 1;
+                    return Err(AllTaken { capacity: self.capacity });
+                }
+            },
         };
         Ok(self.taken(slot, session, origin, None))
     }
@@ -234,10 +242,14 @@ impl<M> Slots<M> {
     fn untake(&mut self, taken: Taken<M>, moment: Moment) {
         match taken.memory {
             Some(memory) => self.give_back(taken.slot, memory, moment),
-            None => {
-                self.let_go(taken.slot);
-                self.free.push_back(taken.slot);
-            }
+            None => self.release(taken.slot),
+        }
+    }
+
+    /// A slot with which no job was ever out is free at once.
+    pub(crate) fn release(&mut self, slot: u64) {
+        if self.let_go(slot).is_some() {
+            self.free.push_back(slot);
         }
     }
 
@@ -280,9 +292,32 @@ impl<M> Slots<M> {
         }
     }
 
+    /// When all are taken, the slot of whoever has been away longest, if no job that was out with it
+    /// is known any more.
+    fn reclaim(&mut self, moment: Moment) -> Option<u64> {
+        while let Some((session, departure)) = self.left.front().cloned() {
+            let away = self.away.get(&session).filter(|away| away.departure == departure);
+            if away.is_some_and(|away| away.last_job >= moment.jobs.oldest) {
+                return None;
+            }
+            let slot = away.map(|away| away.slot);
+            self.left.pop_front();
+            if slot.is_some() {
+                self.come_back(&session);
+                return slot;
+            }
+        }
+        None
+    }
+
     /// Frees the slots of machines that are not expected back and whose jobs are all forgotten, and
     /// forgets the oldest machines where too many have left.
     fn sweep(&mut self, moment: Moment) {
+        while let Some((slot, _)) =
+            self.nobodys.pop_front_if(|(_, last_job)| *last_job < moment.jobs.oldest)
+        {
+            self.free.push_back(slot);
+        }
         while let Some((session, departure)) = self.left.front().cloned() {
             if let Some(away) = self.away.get(&session).filter(|away| away.departure == departure) {
                 let full = self.left.len() > MOST_AWAY;
@@ -292,8 +327,9 @@ impl<M> Slots<M> {
                 if expected && !full {
                     return;
                 }
-                if forgotten {
-                    self.free.push_back(away.slot);
+                match forgotten {
+                    true => self.free.push_back(away.slot),
+                    false => self.nobodys.push_back((away.slot, away.last_job)),
                 }
                 self.come_back(&session);
             }
@@ -314,7 +350,7 @@ impl<M> Slots<M> {
         let from = bytes.len().saturating_sub(self.layout.slot);
         let extranonce1 = Extranonce::new(bytes.get(from..).unwrap_or_default())
             .expect("eight bytes are fewer than an extranonce can have");
-        Taken { slot, extranonce1, session, memory }
+        Taken { slot, extranonce1, session, resumed: memory.is_some(), memory }
     }
 }
 
@@ -329,6 +365,10 @@ pub(crate) enum SlotCall<M> {
     GiveBack {
         slot: u64,
         memory: M,
+    },
+    /// No job was ever out with it.
+    Release {
+        slot: u64,
     },
 }
 
@@ -359,6 +399,7 @@ pub(crate) async fn keep<M>(
                 }
             }
             SlotCall::GiveBack { slot, memory } => slots.give_back(slot, memory, moment()),
+            SlotCall::Release { slot } => slots.release(slot),
         }
         counts.send_replace(slots.counts());
     }

@@ -253,6 +253,8 @@ pub struct Protection {
     pub no_socket: u64,
     /// Authorisations refused because too many connections have that worker already.
     pub worker_full: u64,
+    /// Times that the next connection had to wait because too many came.
+    pub accepts_paced: u64,
     /// Refused shares that the journal had no room for, so that they are only counted.
     pub refusals_unwritten: u64,
     /// Lines that could not be understood.

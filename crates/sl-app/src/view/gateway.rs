@@ -67,6 +67,7 @@ fn protections(gateway: &GatewayStatus) -> BTreeMap<String, u64> {
         ("accept_errors", own.accept_errors),
         ("no_socket_left", own.no_socket),
         ("worker_full", own.worker_full),
+        ("accepts_paced", own.accepts_paced),
         ("refusals_unwritten", own.refusals_unwritten),
         ("slots_refused", gateway.slots.refused),
     ];

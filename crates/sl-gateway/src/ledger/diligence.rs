@@ -1,6 +1,6 @@
 //! What a worker's shares prove, and whether that is what it claims.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use sl_guard::proof::{
     Decision, Input, Outcome, Proven, ProvenRates, ShortfallRules, ShortfallTest, Window,
@@ -18,6 +18,11 @@ pub(super) struct Diligence {
     test: Option<Box<ShortfallTest>>,
     /// What each machine that is here claims, together.
     claimed: f64,
+    /// The difficulties of the machines that are here, as bits, which are in the order of their
+    /// numbers; and of how many machines each is.
+    difficulties: BTreeMap<u64, u32>,
+    /// What the test counts by.
+    in_force: Option<ShareDifficulty>,
     found: Option<Arc<Decision>>,
     /// How often it was found short.
     shortfalls: u64,
@@ -49,15 +54,47 @@ impl Diligence {
         self.step(rules, Input::Claim(claim), now);
     }
 
+    /// A machine has another difficulty than before; `None` before its first, and after its last.
+    ///
+    /// Where several machines have one name, the hardest difficulty counts. So a share is never
+    /// worth more than one that is expected, and a machine that fell silent, and whose difficulty
+    /// was stepped down for it, makes no thousand shares expected of all.
     pub(super) fn difficulty(
         &mut self,
         rules: &ShortfallRules,
-        difficulty: ShareDifficulty,
+        before: Option<ShareDifficulty>,
+        now_is: Option<ShareDifficulty>,
         now: Mono,
     ) {
-        let target = Target::from(difficulty);
-        self.rates.target(target, now);
-        self.step(rules, Input::Target(target), now);
+        if let Some(now_is) = now_is {
+            *self.difficulties.entry(now_is.get().to_bits()).or_default() += 1;
+        }
+        if let Some(before) = before.map(|before| before.get().to_bits())
+            && let Some(count) = self.difficulties.get_mut(&before)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.difficulties.remove(&before);
+            }
+        }
+        let hardest = self.difficulties.last_key_value().map(|(bits, _)| f64::from_bits(*bits));
+        let hardest = hardest.and_then(|hardest| ShareDifficulty::new(hardest).ok());
+        if let Some(hardest) = hardest.filter(|hardest| self.in_force != Some(*hardest)) {
+            self.in_force = Some(hardest);
+            let target = Target::from(hardest);
+            self.rates.target(target, now);
+            self.step(rules, Input::Target(target), now);
+        }
+    }
+
+    /// No machine of the worker is here, and nobody told when they went.
+    pub(super) fn all_left(&mut self, rules: &ShortfallRules, now: Mono) {
+        self.difficulties.clear();
+        let claimed = HashRate::from_hs(std::mem::take(&mut self.claimed));
+        self.works(rules, false, now);
+        if claimed > HashRate::default() {
+            self.step(rules, Input::Claim(None), now);
+        }
     }
 
     pub(super) fn share(&mut self, rules: &ShortfallRules, judged_by: ShareDifficulty, at: Mono) {
@@ -161,7 +198,7 @@ mod tests {
             let mut worker = Diligence::default();
             let claimed = HashRate::from_hs(hashes / 10.0);
             worker.claims(&rules, claimed, HashRate::default(), at(0.0));
-            worker.difficulty(&rules, difficulty, at(0.0));
+            worker.difficulty(&rules, None, Some(difficulty), at(0.0));
             worker.works(&rules, true, at(0.0));
             let mut now = 0.0;
             while now < 12.0 * 3600.0 {
@@ -175,5 +212,37 @@ mod tests {
             let truth = claimed.hs() * part;
             assert!(hour.low.hs() < truth && truth < hour.high.hs(), "{hour:?}");
         }
+    }
+
+    #[test]
+    fn a_silent_machine_makes_no_farm_of_one_name_short() {
+        let rules = ShortfallRules::design(Requirement::default()).expect("in range");
+        let difficulty = ShareDifficulty::new(1000.0).expect("positive");
+        let each = HashRate::from_hs(difficulty.expected_hashes() / 10.0);
+        let mut rng = fastrand::Rng::with_seed(5);
+        let mut farm = Diligence::default();
+        farm.works(&rules, true, at(0.0));
+        for _ in 0..10 {
+            farm.claims(&rules, each, HashRate::default(), at(0.0));
+            farm.difficulty(&rules, None, Some(difficulty), at(0.0));
+        }
+        // One says nothing, and is stepped down by 4 each 37 s, as far as it goes.
+        let (mut silent, mut stepped, mut now) = (difficulty, 0.0, 0.0);
+        while now < 1200.0 {
+            now += -(1.0 - rng.f64()).ln() * 10.0 / 9.0;
+            if now > stepped + 37.0 && silent.get() > 0.01 {
+                stepped = now;
+                let easier = ShareDifficulty::new(silent.get() / 4.0).expect("positive");
+                farm.difficulty(&rules, Some(silent), Some(easier), at(now));
+                silent = easier;
+            }
+            farm.share(&rules, difficulty, at(now));
+            farm.tick(&rules, at(now));
+        }
+        let verdict = farm.verdict(&rules, at(now)).expect("a claim");
+        assert_eq!(verdict.shortfalls, 0, "{verdict:?}");
+        assert!(verdict.proven_part > 0.75, "{verdict:?}");
+        farm.all_left(&rules, at(now));
+        assert!(farm.difficulties.is_empty() && farm.claimed == 0.0);
     }
 }

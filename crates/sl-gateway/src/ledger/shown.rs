@@ -35,6 +35,7 @@ impl Ledger {
         status.protection.over_limit = self.door.guard.refused(sl_guard::RefuseWhy::Full);
         status.protection.no_socket = self.door.no_socket;
         status.protection.worker_full = self.door.worker_full;
+        status.protection.accepts_paced = self.door.paced;
         status.guard = self.door.guard.clone();
         status.guard += &self.conduct;
         status.jobs = self.jobs;

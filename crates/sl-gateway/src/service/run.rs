@@ -83,6 +83,7 @@ impl Run<'_> {
         let (events, events_out) = mpsc::channel(EVENTS);
         let (slot_counts_in, slot_counts) = watch::channel(SlotCounts::default());
         let shortfall = shortfall_rules(gateway.live.live.borrow().settings.shares_per_minute)?;
+        ledger.all_left(&shortfall, gateway.clock.mono());
         let journal = gateway.journal.clone();
         let source = gateway.source.id();
         let accounts = Accounts {

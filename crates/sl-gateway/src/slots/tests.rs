@@ -88,6 +88,24 @@ fn when_all_are_taken_a_machine_is_refused_and_counted() {
 }
 
 #[test]
+fn when_all_are_taken_whoever_is_away_longest_makes_room_once_its_jobs_are_forgotten() {
+    let mut slots = Slots::<()>::new(Layout { slot: 1, own: 2 });
+    for host in 0..=255 {
+        take(&mut slots, None, host, &format!("s{host}"), moment(0, 0, 0));
+    }
+    slots.give_back(7, (), moment(1, 0, 5));
+    slots.give_back(9, (), moment(2, 0, 6));
+    slots.take(None, origin(1), "late".into(), moment(3, 5, 6)).expect_err("job 5 is known");
+    assert_eq!(take(&mut slots, None, 1, "late", moment(4, 6, 6)).slot, 7);
+    slots.take(None, origin(1), "later".into(), moment(5, 6, 6)).expect_err("job 6 is known");
+    assert_eq!(take(&mut slots, Some("s9"), 1, "own", moment(6, 9, 9)).slot, 9, "still waited for");
+    // One that was never worked with is free at once.
+    slots.release(9);
+    assert_eq!(take(&mut slots, None, 1, "last", moment(6, 0, 9)).slot, 9);
+    assert_eq!((slots.counts().in_use, slots.counts().away), (256, 0));
+}
+
+#[test]
 fn a_run_that_died_and_an_earlier_program_leave_machines_that_are_waited_for() {
     let mut slots = Slots::<()>::new(Layout::of(8));
     let at = moment(0, 0, 0);
@@ -119,6 +137,11 @@ fn what_is_remembered_is_bounded_and_no_slot_is_given_on_while_its_jobs_are_out(
     }
     assert!(slots.away.len() <= MOST_AWAY + 1 && slots.left.len() <= MOST_AWAY + 1);
     assert!(slots.origins.len() <= MOST_AWAY + 1);
+    // Those of forgotten machines are free when their jobs are forgotten too.
+    let nobodys = slots.nobodys.len() as u64;
+    assert!(nobodys >= 999);
+    let oldest = slots.nobodys.front().map(|(slot, _)| *slot).expect("some");
+    assert_eq!((oldest, slots.free.len()), (0, 0));
     // One that comes and goes leaves no trail either.
     for number in 0..most + 1000 {
         let session = format!("s{}", most + 999);
@@ -127,6 +150,8 @@ fn what_is_remembered_is_bounded_and_no_slot_is_given_on_while_its_jobs_are_out(
         slots.give_back(again.slot, (), at);
     }
     assert!(slots.left.len() <= MOST_AWAY + 1);
+    slots.sweep(moment(1, 8, 9));
+    assert!(slots.nobodys.is_empty() && slots.free.front() == Some(&0));
 }
 
 /// An origin that nobody else has.

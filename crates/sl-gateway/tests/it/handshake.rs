@@ -129,3 +129,29 @@ async fn a_password_is_asked_for_where_one_is_set() {
     machine.ask("mining.authorize", json!(["rig.1", "open sesame"])).await.expect("authorised");
     farm.stop().await;
 }
+
+#[tokio::test]
+async fn who_never_authorises_leaves_no_slot_behind() {
+    let mut farm = Farm::working().await;
+    for _ in 0..5 {
+        let mut visitor = farm.connect().await;
+        visitor.subscribe(None).await;
+    }
+    let (machine, ..) = farm.machine("rig.1").await;
+    let gone = |status: &sl_gateway::GatewayStatus| {
+        status.connections == 1 && (status.slots.in_use, status.slots.away) == (1, 0)
+    };
+    farm.status_when(gone).await;
+    // One that had a slot of before still has it when it comes and goes without a word.
+    let (slot, session) = (machine.slot.clone(), machine.session.clone());
+    drop(machine);
+    farm.status_when(|status| status.slots.away == 1).await;
+    let mut hasty = farm.connect().await;
+    hasty.subscribe(Some(&session)).await;
+    assert_eq!(hasty.slot, slot);
+    drop(hasty);
+    farm.status_when(|status| (status.slots.in_use, status.slots.away) == (0, 1)).await;
+    let (machine, ..) = farm.machine_again("rig.1", Some(&session)).await;
+    assert_eq!(machine.slot, slot);
+    farm.stop().await;
+}

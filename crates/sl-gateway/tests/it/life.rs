@@ -68,3 +68,25 @@ async fn the_stop_closes_every_connection_and_the_port() {
     assert_eq!((last.connections, last.connected), (0, 2));
     TcpListener::bind(address).await.expect("the port is free");
 }
+
+#[tokio::test]
+async fn a_change_while_it_runs_opens_no_address_for_a_password_that_nobody_asks_yet() {
+    let mut farm = Farm::working().await;
+    let before = farm.address().await;
+    let wide = |settings: &mut sl_gateway::GatewaySettings| {
+        settings.listen = "0.0.0.0:0".parse().expect("an address");
+        settings.allow_lan = true;
+        settings.password = Some(Secret::parse("hush").expect("inline"));
+    };
+    let refused = farm.live.apply(settings(wide)).expect_err("both wait for a restart");
+    assert!(refused.to_string().contains("set gateway.allow_lan"), "{refused}");
+    assert_eq!(farm.status.borrow().listen, Some(before));
+    // The two alone wait quietly, and nobody is asked for a password meanwhile.
+    let waiting = settings(|settings| {
+        wide(settings);
+        settings.listen = "127.0.0.1:0".parse().expect("an address");
+    });
+    farm.live.apply(waiting).expect("nothing of it is live");
+    farm.machine("rig.1").await;
+    farm.stop().await;
+}

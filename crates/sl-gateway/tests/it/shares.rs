@@ -244,3 +244,20 @@ async fn real_scrypt_is_mined_and_proven() {
     assert_eq!(last.shares.accepted, found.len() as u64);
     assert_eq!(last.forwarded.sent, last.forwarded.accepted);
 }
+
+#[tokio::test]
+async fn what_a_worker_proves_is_told_from_its_first_share_on() {
+    let mut farm = Farm::working().await;
+    let (mut machine, _, notify) = farm.machine("rig.1").await;
+    for nonce in 1..=20 {
+        machine.submit("rig.1", &notify, 0, nonce).await.expect("accepted");
+    }
+    let proves = |status: &sl_gateway::GatewayStatus| {
+        let worker = status.workers.first();
+        worker.and_then(|worker| worker.proven[0]).is_some_and(|proven| proven.shares > 19.0)
+    };
+    let status = farm.status_when(proves).await;
+    let proven = status.workers[0].proven[0].expect("waited for");
+    assert!(proven.low < proven.rate && proven.rate < proven.high, "{proven:?}");
+    farm.stop().await;
+}

@@ -7,7 +7,7 @@ use sl_guard::{
     validate::{Message, MessageValidator, Validators, Verdict},
 };
 use sl_stratum::{
-    Id, Line, LineSplitter, Submit,
+    Line, LineSplitter,
     server::{Close, Input, Output, Session},
 };
 use sl_units::Mono;
@@ -23,17 +23,20 @@ use crate::{
     machine::Machine,
     outgoing::Outgoing,
     shard::{Admitted, Report, Shared},
-    share::{Reason, Told},
+    share::Told,
     slots::SlotCall,
     transport::{Arrived, poll_chunk},
     vardiff::LEAST_LOOK,
+    verifier::{Busy, Room},
 };
 
 mod arrival;
 mod deadlines;
 mod manners;
+mod shares;
 
 use deadlines::Ending;
+use shares::{Held, room_for};
 
 /// Answers that may be due before no more is read: of a machine that has proven nothing since its
 /// last offence, and of one that has. It is hashed before it is known whether it proves anything.
@@ -74,6 +77,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, admitted: Admitted) {
         behind: false,
         renewal: None,
         last_share: now,
+        held: None,
         ending: None,
         out: Outgoing::default(),
         timer: Box::pin(sleep_until(shared.clock.instant_of(now + shared.authorize_within()))),
@@ -125,6 +129,7 @@ struct Connection {
     /// Its difficulty has changed, and it waits until this instant for a job to go with it.
     renewal: Option<Mono>,
     last_share: Mono,
+    held: Option<Box<Held>>,
     ending: Option<Ending>,
 }
 
@@ -136,6 +141,8 @@ enum Woken {
     /// Another board; false when the gateway is stopping.
     Board(bool),
     Verdict(Option<Told>),
+    /// There is a place for the share that was held.
+    Room(Result<Room, Busy>),
     /// Bytes; none at the end.
     Heard(io::Result<Vec<u8>>),
     /// All that waited has left.
@@ -153,6 +160,7 @@ impl Connection {
             }
             if let Some(Ending { why, .. }) = self.ending
                 && self.machine.due() == 0
+                && self.held.is_none()
                 && !self.out.is_busy()
             {
                 return why;
@@ -185,13 +193,15 @@ impl Connection {
         let roomy = self.out.waiting() < ROOM;
         let clock = self.shared.clock;
         let allowed = self.at >= self.read_after;
-        let may_read = open && roomy && allowed && self.machine.due() < self.most_due();
+        let may_read =
+            open && roomy && allowed && self.held.is_none() && self.machine.due() < self.most_due();
         let (wire, out) = (&mut self.arrived.wire, &mut self.out);
-        // Every branch is cancel-safe: a change, a verdict that stays due, bytes that are taken or
-        // not, a sleep.
+        // Every branch is cancel-safe: a change, a verdict that stays due, a place in a queue that is
+        // kept, bytes that are taken or not, a sleep.
         tokio::select! {
             biased;
             told = self.machine.verdict() => Woken::Verdict(told),
+            room = room_for(&mut self.held) => Woken::Room(room),
             moved = poll_fn(|cx| {
                 if out.is_busy()
                     && let Poll::Ready(written) = out.poll_out(wire, cx, || clock.mono())
@@ -218,6 +228,12 @@ impl Connection {
                 self.settled(told).await;
                 if self.renewal.is_none() && self.machine.vardiff.is_full(&self.shared.rules()) {
                     self.look_at_difficulty().await;
+                }
+            }
+            Woken::Room(room) => {
+                if let Some(held) = self.held.take() {
+                    self.check(room, held.id, &held.submit).await;
+                    self.read(&held.rest).await;
                 }
             }
             Woken::Written(written) => return written.map_err(|_| Over(None)),
@@ -252,6 +268,10 @@ impl Connection {
 
     /// The machine is gone: what it sent is still judged and counted, its slot is kept for it.
     async fn leave(mut self, why: Option<Gone>) {
+        if let Some(held) = self.held.take() {
+            let room = held.room.await;
+            self.check(room, held.id, &held.submit).await;
+        }
         while self.machine.due() > 0 {
             while self.machine.next_line().is_some() {}
             if self.machine.due() > 0 {
@@ -284,7 +304,11 @@ impl Connection {
             return self.end(Some(Gone::Banned));
         }
         self.conduct(|conduct, limits, now| conduct.on_bytes(limits, chunk.len(), now)).await;
-        let mut rest = chunk;
+        self.read(chunk).await;
+    }
+
+    /// Does what follows from each line, as far as a share that has to wait.
+    async fn read(&mut self, mut rest: &[u8]) {
         while self.ending.is_none() {
             let now = self.now();
             let known = self.ready;
@@ -317,6 +341,10 @@ impl Connection {
             }
             self.act(outputs.into()).await;
             self.lines.set_limit(self.machine.session.line_limit());
+            if let Some(held) = &mut self.held {
+                held.rest = rest.to_vec();
+                return;
+            }
         }
         let held = self.lines.held();
         if held > 0 {
@@ -339,7 +367,7 @@ impl Connection {
                     outputs.extend(self.machine.session.step(input));
                 }
                 Output::Ready => self.welcome().await,
-                Output::Share { id, submit } => self.share(id, &submit).await,
+                Output::Share { id, submit } => self.share(id, submit).await,
                 Output::SuggestedDifficulty(difficulty) => {
                     let now = self.now();
                     self.machine.vardiff.suggest(difficulty, now);
@@ -358,32 +386,6 @@ impl Connection {
                 }
             }
         }
-    }
-
-    /// A share: what is cheap is checked here, and the rest by the verifier.
-    async fn share(&mut self, id: Id, submit: &Submit) {
-        self.last_share = self.now();
-        self.conduct(Conduct::on_share).await;
-        let room = self.shared.verifier.room().await;
-        let board = self.board.borrow().clone();
-        if let Some(turned) = self.machine.share(&board, room, id, submit) {
-            let reason = turned.reason;
-            self.tell(Event::Refused(turned)).await;
-            self.judged(Some(reason)).await;
-        }
-    }
-
-    async fn settled(&mut self, told: Option<Told>) {
-        let reason = match &told {
-            Some(Told::Refused(fault)) => Some(Reason::of(fault)),
-            Some(Told::Accepted | Told::Unrecorded) => {
-                self.valid = self.valid.saturating_add(1);
-                None
-            }
-            Some(Told::Stale) | None => Some(Reason::Busy),
-        };
-        self.machine.settle(told.as_ref());
-        self.judged(reason).await;
     }
 
     /// Gives the newest job; `awaited`: the machine was there when it came.

@@ -5,7 +5,7 @@ use sl_pow::{Prover, Registry};
 use sl_units::{Mono, Target};
 use sl_work::{Claim, verify};
 use thiserror::Error;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 
 use crate::{
     GatewayError,
@@ -81,10 +81,20 @@ impl Verifier {
         Ok((Self { checks, engine }, handle))
     }
 
+    /// A place for one more claim, if there is one at this instant and nobody waits for it.
+    pub(crate) fn room_now(&self) -> Option<Result<Room, Busy>> {
+        match self.checks.clone().try_reserve_owned() {
+            Ok(permit) => Some(Ok(Room(permit))),
+            Err(TrySendError::Full(_)) => None,
+            Err(TrySendError::Closed(_)) => Some(Err(Busy)),
+        }
+    }
+
     /// Waits until there is a place for one more claim: at most as long as the queue takes. Who
-    /// asked first comes first. Cancel-safe.
-    pub(crate) async fn room(&self) -> Result<Room, Busy> {
-        self.checks.clone().reserve_owned().await.map(Room).map_err(|_| Busy)
+    /// asked first comes first, as long as this is not dropped. Cancel-safe.
+    pub(crate) fn room(&self) -> impl Future<Output = Result<Room, Busy>> + Send + use<> {
+        let checks = self.checks.clone();
+        async move { checks.reserve_owned().await.map(Room).map_err(|_| Busy) }
     }
 
     /// Whether the thread has died.
@@ -182,11 +192,14 @@ mod tests {
         let mut third = pin!(verifier.room());
         assert!(second.as_mut().poll(&mut cx).is_pending());
         assert!(third.as_mut().poll(&mut cx).is_pending());
+        assert!(verifier.room_now().is_none(), "nor now");
         drop(place);
+        assert!(verifier.room_now().is_none(), "the second waits for it");
         assert!(third.as_mut().poll(&mut cx).is_pending(), "the second was there before");
         assert!(matches!(second.as_mut().poll(&mut cx), Poll::Ready(Ok(_))));
         drop(waiting);
         assert!(matches!(third.as_mut().poll(&mut cx), Poll::Ready(Err(Busy))));
+        assert!(matches!(verifier.room_now(), Some(Err(Busy))));
     }
 
     #[test]

@@ -261,3 +261,35 @@ async fn what_a_worker_proves_is_told_from_its_first_share_on() {
     assert!(proven.low < proven.rate && proven.rate < proven.high, "{proven:?}");
     farm.stop().await;
 }
+
+#[tokio::test]
+async fn more_shares_than_there_is_room_for_are_answered_in_their_order() {
+    let mut farm = Farm::working().await;
+    let mut machines = Vec::new();
+    for number in 0..8 {
+        let user = format!("rig.{number}");
+        let (mut machine, _, notify) = farm.machine(&user).await;
+        let mut lines = String::new();
+        for share in 0..100 {
+            let extranonce2 = format!("{share:08x}");
+            let params = json!([user, notify[0], extranonce2, notify[7], "00000001"]);
+            let submit = json!({"id": 100 + share, "method": "mining.submit", "params": params});
+            let ping = json!({"id": 500 + share, "method": "mining.ping", "params": []});
+            lines += &format!("{submit}\n{ping}\n");
+        }
+        machine.say(&lines).await;
+        machines.push(machine);
+    }
+    for machine in &mut machines {
+        for id in (0..100).flat_map(|share| [100 + share, 500 + share]) {
+            let mut heard = machine.hear().await;
+            while heard["method"].is_string() {
+                heard = machine.hear().await;
+            }
+            assert_eq!((&heard["id"], &heard["error"]), (&json!(id), &json!(null)), "{heard}");
+        }
+    }
+    let status = farm.status_when(|status| status.shares.accepted == 800).await;
+    assert_eq!(status.shares.rejected(), 0);
+    farm.stop().await;
+}

@@ -129,6 +129,18 @@ impl Herd {
         self.all(&Order::TimeJobs).await.map(drop)
     }
 
+    /// How often a job came to a machine since jobs are timed.
+    pub(crate) async fn arrived(&mut self) -> Result<u64, BenchError> {
+        let mut sum = 0;
+        for told in self.all(&Order::Arrived).await? {
+            match told {
+                Told::Arrived(count) => sum += count,
+                other => return Err(unexpected(&other, "how many jobs came")),
+            }
+        }
+        Ok(sum)
+    }
+
     /// When each job came to each machine, each sorted, the earliest job first.
     pub(crate) async fn arrivals(&mut self) -> Result<Vec<Vec<u64>>, BenchError> {
         let mut jobs = std::collections::BTreeMap::<String, Vec<u64>>::new();

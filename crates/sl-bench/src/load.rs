@@ -132,6 +132,7 @@ async fn of_machines(company: &Rc<Company>, order: Order) -> Result<Told, BenchE
             company.time_jobs();
             Told::Done
         }
+        Order::Arrived => Told::Arrived(company.arrived()),
         Order::Arrivals => Told::Arrivals(company.arrivals()),
         Order::KeepAcknowledged => {
             company.keep_acknowledged();

@@ -30,6 +30,8 @@ pub(crate) enum Order {
     Figures,
     /// Jobs are timed from now on.
     TimeJobs,
+    /// How often a job came to a machine since then.
+    Arrived,
     /// When each job came to each machine.
     Arrivals,
     /// Acknowledged shares are kept from now on.
@@ -104,6 +106,8 @@ pub(crate) enum Told {
     Done,
     /// So many machines have a job.
     Ready(u32),
+    /// So often a job came to a machine.
+    Arrived(u64),
     /// What happened.
     Figures(Figures),
     /// When each job came, in nanoseconds of the common clock.

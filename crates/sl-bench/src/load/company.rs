@@ -76,6 +76,11 @@ impl Company {
         self.arrivals.replace(Some(BTreeMap::new()));
     }
 
+    pub(super) fn arrived(&self) -> u64 {
+        let arrivals = self.arrivals.borrow();
+        arrivals.iter().flat_map(BTreeMap::values).map(|times| times.len() as u64).sum()
+    }
+
     pub(super) fn arrivals(&self) -> BTreeMap<String, Vec<u64>> {
         self.arrivals.take().unwrap_or_default()
     }

@@ -37,10 +37,12 @@ pub(crate) use guests::Guests;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// How often the threads are looked after and the guard's figures are told.
 pub(crate) const LOOK: Duration = Duration::from_secs(1);
-/// Connections a second, and at once, that are accepted: a farm of ten thousand is in within some
+/// Connections a second, and at once, that are accepted: a farm of ten thousand is in within ten
 /// seconds, and a throng that is turned away at once and comes back at once takes little of the time
 /// of those who are in.
-const ACCEPTS: Rate = Rate::every(Duration::from_millis(1), 4000);
+const ACCEPTS: Rate = Rate::every(Duration::from_millis(1), 500);
+/// Shorter waits are put together, since a timer has its grain.
+const SHORTEST: Duration = Duration::from_millis(10);
 /// After so long without traffic a machine's system is asked for a sign of life, and then each so
 /// often, three times.
 const SILENT: Duration = Duration::from_secs(30);
@@ -294,7 +296,7 @@ impl Door<'_> {
             Err(wrong) => return self.cannot_accept(&wrong).await,
         };
         let wait = self.hours.accepts.spend(ACCEPTS, 1, self.clock.mono());
-        if !wait.is_zero() {
+        if wait >= SHORTEST {
             self.counts.paced += 1;
             self.hours.accept_after = Instant::now() + wait;
         }

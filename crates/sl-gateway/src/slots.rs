@@ -46,6 +46,9 @@ pub fn slots_for(free: usize) -> (u64, usize) {
     (1u64.checked_shl(8 * slot as u32).unwrap_or(u64::MAX), own)
 }
 
+/// So many slots between two that were given out, and no more, can have been given back since.
+const MOST_GAP: u64 = 1 << 20;
+
 /// Where a machine comes from, as far as it can be told from others before it says its name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Origin {
@@ -224,7 +227,9 @@ impl<M> Slots<M> {
         memory: M,
         moment: Moment,
     ) {
-        if slot >= self.capacity || self.away.contains_key(&session) {
+        // A damaged row must not ask for all the memory there is.
+        let strange = slot >= self.capacity || slot > self.fresh + MOST_GAP;
+        if strange || self.away.contains_key(&session) {
             return;
         }
         if slot >= self.fresh {

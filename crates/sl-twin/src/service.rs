@@ -215,7 +215,14 @@ impl Twins {
             Ok(())
         });
         let (faults, net) = (Timeline::new(self.plan.faults.clone()), self.plan.settings.net);
-        tasks.spawn(tell(faults, net, self.clock));
+        let (stop, clock) = (last.clone(), self.clock);
+        tasks.spawn(async move {
+            // Cancel-safe: nothing is lost with what would have been told.
+            tokio::select! {
+                () = stop.cancelled() => Ok(()),
+                ended = tell(faults, net, clock) => ended,
+            }
+        });
         let machines: Arc<[MachineHandle]> = handles.into();
         for (door, port) in doors.into_iter().zip([Port::Web, Port::Program]) {
             let reception = Reception {

@@ -73,7 +73,7 @@ fn a_killed_gateway_has_what_it_acknowledged() {
     let machines = Farm::start(at, MACHINES, 1000);
     for _ in 0..5 {
         machines.until("all machines", |counts| counts.working == MACHINES as u64);
-        let enough = machines.counts().accepted + ENOUGH;
+        let enough = machines.counts().accepted + 3 * ENOUGH;
         machines.until("acknowledgements", |counts| counts.accepted >= enough);
         let home = gateway.kill();
         machines.until("the end of every connection", |counts| counts.working == 0);

@@ -95,18 +95,10 @@ impl DayFile {
         let path = day_path(folder, day);
         let access = Access { durability: Durability::EveryCommit, most_pages, shrinks: false };
         let mut database = Database::open(&path, &schema::DAY, access).await?;
-        if read_head(&mut database).await?.is_none() {
-            let (follows, chain) = former.unwrap_or_default();
-            let made = sqlx::query("INSERT INTO file VALUES(?1, ?2, ?3, ?4)")
-                .bind(day)
-                .bind(millis(now))
-                .bind(follows)
-                .bind(chain.to_vec())
-                .execute(database.connection())
-                .await;
-            made.map_err(|error| database.error("write to", &error))?;
+        match begin(&mut database, day, now, former).await {
+            Ok(()) => Self::over(database, Some(day)).await,
+            Err(error) => Err(database.leave(error).await.into()),
         }
-        Self::over(database, Some(day)).await
     }
 
     /// Opens a file for reading, beside whoever writes it.
@@ -132,41 +124,32 @@ impl DayFile {
         Self::over(Database::open(path, &schema::DAY, access).await?, None).await
     }
 
+    /// The file of an open database; one that is refused is closed, since it may be set aside.
     async fn over(mut database: Database, day: Option<i64>) -> Result<Self, LedgerError> {
-        let damaged = |database: &Database, why: String| {
-            LedgerError::from(StoreError::Damaged { path: database.path().to_path_buf(), why })
+        let (head, last, chain) = match ends(&mut database, day).await {
+            Ok(ends) => ends,
+            Err(error) => return Err(database.leave(error).await.into()),
         };
-        let Some(head) = read_head(&mut database).await? else {
-            return Err(damaged(&database, "it does not say which day it is of".into()));
-        };
-        if day.is_some_and(|day| day != head.day) {
-            let why = format!("it says that it is of {}", day_text(head.day));
-            return Err(damaged(&database, why));
+        let mut file = Self { database, head, last, chain, dictionary: Dictionary::default() };
+        match file.learn().await {
+            Ok(()) => Ok(file),
+            Err(error) => Err(file.database.leave(error).await.into()),
         }
-        let last = sqlx::query("SELECT row, chain FROM commits ORDER BY row DESC LIMIT 1")
-            .fetch_optional(database.connection())
-            .await
-            .and_then(|row| {
-                row.map(|row| Ok((row.try_get(0)?, row.try_get::<Vec<u8>, _>(1)?))).transpose()
-            });
-        let last = last.map_err(|error| database.error("read", &error))?;
-        let (last, chain) = last.unwrap_or_else(|| (0, head.chain().to_vec()));
-        let Ok(chain) = Chain::try_from(chain) else {
-            return Err(damaged(&database, "its last commit has no chain value".into()));
-        };
-        let dictionary = Dictionary::default();
-        let mut file = Self { database, head, last, chain, dictionary };
+    }
+
+    /// Reads the dictionary, and whether rows and commits end together.
+    async fn learn(&mut self) -> Result<(), StoreError> {
         for table in [Table::Names, Table::Coins] {
-            for stored in file.rows_of(table, 0, i64::MAX).await? {
-                file.dictionary.learn(&stored);
+            for stored in self.rows_of(table, 0, i64::MAX).await? {
+                self.dictionary.learn(&stored);
             }
         }
-        let end = file.end().await?;
+        let (end, last) = (self.end().await?, self.last);
         if end != last {
             let why = format!("its commits end at row {last}, its rows at {end}");
-            return Err(damaged(&file.database, why));
+            return Err(damaged(&self.database, why));
         }
-        Ok(file)
+        Ok(())
     }
 
     /// Writes entries in one transaction; they are on the disk when this returns.
@@ -275,6 +258,53 @@ impl DayFile {
         let end = row.and_then(|row| row.try_get(0));
         end.map_err(|error| self.database.error("read", &error))
     }
+}
+
+/// Writes the first row of a file that has none.
+async fn begin(
+    database: &mut Database,
+    day: i64,
+    now: Wall,
+    former: Option<(String, Chain)>,
+) -> Result<(), StoreError> {
+    if read_head(database).await?.is_some() {
+        return Ok(());
+    }
+    let (follows, chain) = former.unwrap_or_default();
+    let made = sqlx::query("INSERT INTO file VALUES(?1, ?2, ?3, ?4)")
+        .bind(day)
+        .bind(millis(now))
+        .bind(follows)
+        .bind(chain.to_vec())
+        .execute(database.connection())
+        .await;
+    made.map(|_| ()).map_err(|error| database.error("write to", &error))
+}
+
+/// What a file says of itself, its last row and where its chain is.
+async fn ends(database: &mut Database, day: Option<i64>) -> Result<(Head, i64, Chain), StoreError> {
+    let Some(head) = read_head(database).await? else {
+        return Err(damaged(database, "it does not say which day it is of".into()));
+    };
+    if day.is_some_and(|day| day != head.day) {
+        let why = format!("it says that it is of {}", day_text(head.day));
+        return Err(damaged(database, why));
+    }
+    let last = sqlx::query_as::<_, (i64, Vec<u8>)>(
+        "SELECT row, chain FROM commits ORDER BY row DESC LIMIT 1",
+    )
+    .fetch_optional(database.connection())
+    .await;
+    let last = last.map_err(|error| database.error("read", &error))?;
+    let (last, chain) = last.unwrap_or_else(|| (0, head.chain().to_vec()));
+    match Chain::try_from(chain) {
+        Ok(chain) => Ok((head, last, chain)),
+        Err(_) => Err(damaged(database, "its last commit has no chain value".into())),
+    }
+}
+
+fn damaged(database: &Database, why: String) -> StoreError {
+    StoreError::Damaged { path: database.path().to_path_buf(), why }
 }
 
 async fn read_head(database: &mut Database) -> Result<Option<Head>, StoreError> {

@@ -71,13 +71,18 @@ impl PartialEq for RecalledJob {
 
 /// Reads what is to be recalled out of the newest files.
 pub(crate) async fn recall(folder: &Path, since: Wall) -> Result<Recalled, LedgerError> {
-    let mut files = newest(folder).await?;
-    let mut recalled = living_of(&mut files, since).await?;
-    for file in &mut files {
-        if recalled.last_ticket == 0 {
-            recalled.last_ticket = last_ticket(file).await?;
-        }
+    let mut days = Days::of(folder)?;
+    let mut newest = days.newest().await;
+    let mut recalled = living_of(&mut newest, since).await?;
+    for file in &mut newest {
         shares_of(file, since, &mut recalled).await?;
+        numbers_of(file, &mut recalled).await?;
+    }
+    // A number never comes twice, and pools may have been down for days: looked for until found.
+    while (recalled.last_job == 0 || recalled.last_ticket == 0)
+        && let Some(mut file) = days.next().await
+    {
+        numbers_of(&mut file, &mut recalled).await?;
     }
     recalled.workers = workers(folder, since).await?;
     Ok(recalled)
@@ -85,7 +90,7 @@ pub(crate) async fn recall(folder: &Path, since: Wall) -> Result<Recalled, Ledge
 
 /// Slots and jobs alone: what a new day's file begins with.
 pub(crate) async fn living(folder: &Path, since: Wall) -> Result<Recalled, LedgerError> {
-    living_of(&mut newest(folder).await?, since).await
+    living_of(&mut Days::of(folder)?.newest().await, since).await
 }
 
 async fn living_of(files: &mut [DayFile], since: Wall) -> Result<Recalled, LedgerError> {
@@ -99,22 +104,38 @@ async fn living_of(files: &mut [DayFile], since: Wall) -> Result<Recalled, Ledge
     Ok(recalled)
 }
 
-/// The newest file with commits, and the one before: the newest begins with what lived at its
-/// beginning, and the other may have got something late. The newest comes first.
-async fn newest(folder: &Path) -> Result<Vec<DayFile>, LedgerError> {
-    let mut newest = Vec::new();
-    let mut found = if folder.exists() { files::list(folder)? } else { Vec::new() };
-    found.retain(|file| !file.aside);
-    while newest.len() < 2
-        && let Some(file) = found.pop()
-    {
-        match DayFile::open_read(&file.path).await {
-            Ok(file) if file.last > 0 => newest.push(file),
-            Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "a day is not recalled"),
-        }
+/// The files with commits, the newest first.
+struct Days(Vec<files::Found>);
+
+impl Days {
+    fn of(folder: &Path) -> Result<Self, LedgerError> {
+        let mut found = if folder.exists() { files::list(folder)? } else { Vec::new() };
+        found.retain(|file| !file.aside);
+        Ok(Self(found))
     }
-    Ok(newest)
+
+    async fn next(&mut self) -> Option<DayFile> {
+        while let Some(file) = self.0.pop() {
+            match DayFile::open_read(&file.path).await {
+                Ok(file) if file.last > 0 => return Some(file),
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, "a day is not recalled"),
+            }
+        }
+        None
+    }
+
+    /// The next two: the newest begins with what lived at its beginning, and the one before may
+    /// have got something late.
+    async fn newest(&mut self) -> Vec<DayFile> {
+        let mut newest = Vec::new();
+        while newest.len() < 2
+            && let Some(file) = self.next().await
+        {
+            newest.push(file);
+        }
+        newest
+    }
 }
 
 async fn slots_of(
@@ -156,14 +177,12 @@ async fn jobs_of(
 ) -> Result<(), LedgerError> {
     // Their bytes are read for those alone that are wanted.
     let first = millis(since) - file.head.day * DAY_MS;
-    let highest = sqlx::query_as::<_, (i64, i64)>(
-        "SELECT coalesce(max(number), 0), coalesce(max(iif(at < ?1, row, 0)), 0) FROM jobs",
-    )
-    .bind(first)
-    .fetch_one(file.database.connection())
-    .await;
-    let (highest, before) = highest.map_err(|error| file.database.error("read", &error))?;
-    recalled.last_job = recalled.last_job.max(highest.unsigned_abs());
+    let before =
+        sqlx::query_as::<_, (i64,)>("SELECT coalesce(max(row), 0) FROM jobs WHERE at < ?1")
+            .bind(first)
+            .fetch_one(file.database.connection())
+            .await;
+    let (before,) = before.map_err(|error| file.database.error("read", &error))?;
     for stored in file.rows_of(Table::Jobs, before, file.last).await? {
         if let Some(job) = job(file, &stored)
             && job.at >= since
@@ -254,6 +273,20 @@ fn solution_of(
         ntime: u32::try_from(ntime + day * 86_400).ok()?,
         nonce: bits(nonce)?,
     })
+}
+
+async fn numbers_of(file: &mut DayFile, recalled: &mut Recalled) -> Result<(), LedgerError> {
+    recalled.last_job = recalled.last_job.max(last_job(file).await?);
+    recalled.last_ticket = recalled.last_ticket.max(last_ticket(file).await?);
+    Ok(())
+}
+
+async fn last_job(file: &mut DayFile) -> Result<u64, LedgerError> {
+    let row = sqlx::query_as::<_, (i64,)>("SELECT coalesce(max(number), 0) FROM jobs")
+        .fetch_one(file.database.connection())
+        .await;
+    let (number,) = row.map_err(|error| file.database.error("read", &error))?;
+    Ok(number.unsigned_abs())
 }
 
 /// The highest ticket of the newest stretch of rows that has one.

@@ -85,14 +85,23 @@ impl Database {
         let connection = options.connect().await;
         let connection = connection.map_err(|error| StoreError::of(path, "open", &error))?;
         let mut database = Self { connection, path: path.to_path_buf() };
+        match database.make_ready(schema, access, new).await {
+            Ok(()) => Ok(database),
+            Err(error) => Err(database.leave(error).await),
+        }
+    }
+
+    async fn make_ready(
+        &mut self,
+        schema: &Schema,
+        access: Access,
+        new: bool,
+    ) -> Result<(), StoreError> {
         if let Some(pages) = access.most_pages {
-            database.limit(Some(pages)).await?;
+            self.limit(Some(pages)).await?;
         }
-        database.bring_up_to_date(schema).await?;
-        if new {
-            sync_folder(path)?;
-        }
-        Ok(database)
+        self.bring_up_to_date(schema).await?;
+        if new { sync_folder(&self.path) } else { Ok(()) }
     }
 
     /// Opens a file for reading, beside whoever writes it.
@@ -103,12 +112,15 @@ impl Database {
         let connection = options(path).read_only(true).connect().await;
         let connection = connection.map_err(|error| StoreError::of(path, "open", &error))?;
         let mut database = Self { connection, path: path.to_path_buf() };
-        let found = database.version(schema).await?;
-        if found < schema.version() {
-            let path = path.to_path_buf();
-            return Err(StoreError::Older { path, found, known: schema.version() });
+        let known = schema.version();
+        match database.version(schema).await {
+            Ok(found) if found >= known => Ok(database),
+            Ok(found) => {
+                let path = path.to_path_buf();
+                Err(database.leave(StoreError::Older { path, found, known }).await)
+            }
+            Err(error) => Err(database.leave(error).await),
         }
-        Ok(database)
     }
 
     /// The file.
@@ -210,6 +222,13 @@ impl Database {
         let path = self.path;
         let closed = self.connection.close().await;
         merged.and(closed).map_err(|error| StoreError::of(&path, "close", &error))
+    }
+
+    /// Closes a file that cannot be used because of this error: whoever hears of it may move the
+    /// file, and a connection that is only dropped would close it some time later.
+    pub async fn leave(self, error: StoreError) -> StoreError {
+        let _cannot_be_used_anyway = self.connection.close().await;
+        error
     }
 
     async fn bring_up_to_date(&mut self, schema: &Schema) -> Result<(), StoreError> {

@@ -10,7 +10,7 @@ use sl_ledger::{
 use sl_units::{Hash256, ShareDifficulty, Wall};
 use sl_work::{Outcome, SourceId};
 
-use crate::{NOON, Run, share, shares, sql, text, verify};
+use crate::{DAY_MS, NOON, Run, share, shares, sql, text, verify};
 
 pub(crate) fn slot(slot: u64, at: Wall, event: SlotEvent) -> Entry {
     Entry::Slot(SlotEntry {
@@ -167,6 +167,33 @@ async fn a_restart_recalls_slots_jobs_and_shares() {
     let expected = 65_536.0 * 65_536.0 / 60.0;
     assert!((rig.rate.hs() / expected - 1.0).abs() < 1e-3, "{}", rig.rate);
     run.stop().await;
+}
+
+#[tokio::test]
+async fn numbers_go_on_after_days_without_shares() {
+    let place = tempfile::tempdir().unwrap();
+    let day = |day: u64| Wall::from_millis(NOON.millis() + day * DAY_MS);
+    let run = Run::start(place.path(), day(0)).await;
+    run.write(shares(1..17, day(0))).await;
+    run.write(vec![job(12, day(0))]).await;
+    run.stop().await;
+    // Jobs alone, then nothing but a pool that is away.
+    for number in 1..=4 {
+        let run = Run::start(place.path(), day(number)).await;
+        let away = Entry::Upstream(UpstreamEntry {
+            at: day(number),
+            source: SourceId::new("pool.example"),
+            event: text("lost"),
+            why: text("no route to host"),
+        });
+        run.write(vec![away]).await;
+        if number == 1 {
+            run.write(vec![job(13, day(number))]).await;
+        }
+        let recalled = run.journal.recall(day(number)).await.unwrap();
+        assert_eq!((recalled.last_job, recalled.last_ticket), (13, 16), "day {number}");
+        run.stop().await;
+    }
 }
 
 #[tokio::test]

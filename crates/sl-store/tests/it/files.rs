@@ -76,6 +76,23 @@ async fn what_is_not_ours_is_told_from_what_is_torn() {
     Database::open(&path, &ONE, ACCESS).await.unwrap();
 }
 
+/// Whoever hears that a file cannot be used may move it: nobody has it open any more.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_refused_file_is_closed() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("notes.db");
+    Database::open(&path, &THREE, ACCESS).await.unwrap().close().await.unwrap();
+    for _ in 0..50 {
+        assert!(matches!(refused(&path, &ONE).await, StoreError::Newer { .. }));
+        let error = Database::open_read(&path, &ONE).await.unwrap_err();
+        assert!(matches!(error, StoreError::Newer { .. }));
+        let open = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+        let open = open.filter_map(|fd| std::fs::read_link(fd.path()).ok());
+        assert_eq!(open.filter(|file| file.starts_with(place.path())).count(), 0);
+    }
+}
+
 #[tokio::test]
 async fn a_quota_is_a_full_disk() {
     let place = tempfile::tempdir().unwrap();

@@ -1,5 +1,6 @@
 //! Builds what is measured and what measures it, and starts the latter.
 
+use crate::cargo;
 use crate::flags::Flags;
 use crate::repository::Repository;
 
@@ -24,5 +25,6 @@ pub(crate) fn run(repository: &Repository, flags: &Flags) -> Result<bool, String
     let page = if flags.has("--write") { &["--page", page][..] } else { &[] };
     let args = [subject].into_iter().chain(scenario).chain(quick).chain(page.iter().copied());
     let args: Vec<&str> = args.collect();
-    repository.run_shown(&format!("target/release/{package}"), &args)
+    let program = cargo::target_folder(repository)?.join("release").join(package);
+    repository.run_shown(&program.to_string_lossy(), &args)
 }

@@ -1,6 +1,7 @@
 //! What cargo knows of the workspace: `cargo metadata`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use serde_json::Value;
 
@@ -31,16 +32,7 @@ pub(crate) struct Metadata {
 impl Metadata {
     /// Asks cargo; the lock file must be up to date.
     pub(crate) fn read(repository: &Repository) -> Result<Self, String> {
-        let out = repository
-            .run(&repository::cargo(), &["metadata", "--format-version", "1", "--locked"])?;
-        if !out.status.success() {
-            return Err(format!(
-                "cargo metadata --locked: {}",
-                String::from_utf8_lossy(&out.stderr).trim()
-            ));
-        }
-        let value: Value =
-            serde_json::from_slice(&out.stdout).map_err(|e| format!("cargo metadata: {e}"))?;
+        let value = metadata(repository, &["--locked"])?;
         Ok(Self::of(&value, &repository.root().to_string_lossy()))
     }
 
@@ -119,6 +111,23 @@ impl Metadata {
             .filter_map(|p| p.library.as_deref())
             .collect()
     }
+}
+
+/// Where cargo puts what it builds, whoever decides that: settings, a variable, or nobody.
+pub(crate) fn target_folder(repository: &Repository) -> Result<PathBuf, String> {
+    let value = metadata(repository, &["--no-deps"])?;
+    let folder = value["target_directory"].as_str().map(PathBuf::from);
+    folder.ok_or_else(|| "cargo metadata names no target_directory: its form has changed".into())
+}
+
+fn metadata(repository: &Repository, more: &[&str]) -> Result<Value, String> {
+    let args = [&["metadata", "--format-version", "1"], more].concat();
+    let out = repository.run(&repository::cargo(), &args)?;
+    if !out.status.success() {
+        let wrong = String::from_utf8_lossy(&out.stderr);
+        return Err(format!("cargo {}: {}", args.join(" "), wrong.trim()));
+    }
+    serde_json::from_slice(&out.stdout).map_err(|e| format!("cargo metadata: {e}"))
 }
 
 #[cfg(test)]

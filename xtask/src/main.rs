@@ -44,7 +44,7 @@ usage: cargo xtask COMMAND
   weigh               build seconds by crate, from scratch in target/weigh; --package NAME, --dev, --top N
   bench gateway [SCENARIO]  the gateway under load, on a quiet machine: figures as JSON and as a table
       --quick         fewer machines, shorter times: all in less than three minutes
-      --write         the table into docs/bench-gateway.md as well
+      --write         all figures that are known into docs/bench-gateway.md as well
   ci                  what CI runs: .ci/run
 
 exit status: 0 fine, 1 something is refused, 2 wrong usage";

@@ -203,7 +203,7 @@ struct Used {
 
 impl Cpu {
     /// Ticks a second in `/proc`, the same on every Linux (proc(5), `USER_HZ`).
-    const TICKS: f64 = 100.0;
+    pub(crate) const TICKS: f64 = 100.0;
 
     pub(crate) fn of(process: u32) -> Self {
         let mut by_name = BTreeMap::new();

@@ -18,7 +18,9 @@ use tokio::{
 use crate::{
     BenchError,
     gateway::{self, Cpu},
-    orders::{Acknowledged, Figures, Flood, FloodFigures, Hello, Machines, Order, Pace, Told},
+    orders::{
+        Acknowledged, Figures, Flood, FloodFigures, Hello, Machines, Order, Pace, Peers, Told,
+    },
     rig::Rig,
 };
 
@@ -36,6 +38,8 @@ pub(crate) struct Spread {
     pub(crate) per_second: u32,
     pub(crate) proxied: bool,
     pub(crate) return_after_ms: Option<u64>,
+    /// How they send shares at first.
+    pub(crate) pace: Pace,
 }
 
 /// Several processes of load that work together.
@@ -59,20 +63,19 @@ impl Herd {
 
     /// Connects machines, and waits until each has a job.
     pub(crate) async fn machines(&mut self, rig: &Rig, spread: &Spread) -> Result<(), BenchError> {
-        let loads = u32::try_from(self.loads.len()).unwrap_or(u32::MAX).max(1);
-        let mut first = 0;
-        for (at, load) in (0u32..).zip(&mut self.loads) {
-            let count = spread.count / loads + u32::from(at < spread.count % loads);
-            let address = Ipv4Addr::new(127, 0, 10 + u8::try_from(at).unwrap_or_default(), 1);
+        let (loads, mut first) = (self.loads.len(), 0);
+        for (at, load) in self.loads.iter_mut().enumerate() {
+            let count = part(spread.count, at, loads);
             load.send(&Order::Machines(Machines {
                 gateway: spread.gateway,
                 shares: rig.shares(),
                 count,
                 first,
-                source: address,
-                per_second: (spread.per_second / loads).max(1),
+                source: source(at),
+                per_second: part(spread.per_second, at, loads).max(1),
                 proxied: spread.proxied,
                 return_after_ms: spread.return_after_ms,
+                pace: spread.pace,
             }))
             .await?;
             first += count;
@@ -80,12 +83,10 @@ impl Herd {
         self.all_ready(spread.count).await
     }
 
-    /// Waits until every machine has a job, and so many first jobs were given in all.
-    pub(crate) async fn ready(&mut self, count: u32, rounds: u64) -> Result<(), BenchError> {
-        let loads = self.loads.len() as u64;
-        for (at, load) in (0u64..).zip(&mut self.loads) {
-            let own = u64::from(count) / loads + u64::from(at < u64::from(count) % loads);
-            load.send(&Order::Ready { readied: own * rounds }).await?;
+    /// Waits until every machine has a job.
+    pub(crate) async fn ready(&mut self, count: u32) -> Result<(), BenchError> {
+        for load in &mut self.loads {
+            load.send(&Order::Ready).await?;
         }
         self.all_ready(count).await
     }
@@ -93,12 +94,9 @@ impl Herd {
     async fn all_ready(&mut self, count: u32) -> Result<(), BenchError> {
         let mut ready = 0;
         for load in &mut self.loads {
-            match load.told().await? {
-                Told::Ready(machines) => ready += machines,
-                other => return Err(unexpected(&other, "how many are ready")),
-            }
+            ready += load.count().await?;
         }
-        match ready >= count {
+        match ready >= u64::from(count) {
             true => Ok(()),
             false => Err(BenchError::Late {
                 what: format!("{count} machines with a job, {ready} have one"),
@@ -106,6 +104,51 @@ impl Herd {
                 log: String::new(),
             }),
         }
+    }
+
+    /// Waits until no machine has a job.
+    pub(crate) async fn gone(&mut self) -> Result<(), BenchError> {
+        self.all(&Order::Gone).await.map(drop)
+    }
+
+    /// So many machines fall silent, and come back; their connections of before stay open.
+    pub(crate) async fn vanish(&mut self, count: u32) -> Result<(), BenchError> {
+        let loads = self.loads.len();
+        for (at, load) in self.loads.iter_mut().enumerate() {
+            load.send(&Order::Vanish { count: part(count, at, loads) }).await?;
+            load.told().await?;
+        }
+        Ok(())
+    }
+
+    /// How many of the connections that were left open the gateway has ended.
+    pub(crate) async fn buried(&mut self) -> Result<u64, BenchError> {
+        self.sum(&Order::Buried).await
+    }
+
+    /// Connects so many that are no machines, each saying this, if anything, and hearing lines.
+    pub(crate) async fn peers(
+        &mut self,
+        to: SocketAddr,
+        count: u32,
+        per_second: u32,
+        says: Option<&str>,
+    ) -> Result<(), BenchError> {
+        let loads = self.loads.len();
+        for (at, load) in self.loads.iter_mut().enumerate() {
+            load.send(&Order::Peers(Peers {
+                to,
+                count: part(count, at, loads),
+                source: source(at),
+                per_second: part(per_second, at, loads).max(1),
+                says: says.map(str::to_owned),
+            }))
+            .await?;
+        }
+        for load in &mut self.loads {
+            load.told().await?;
+        }
+        Ok(())
     }
 
     pub(crate) async fn pace(&mut self, pace: Pace) -> Result<(), BenchError> {
@@ -131,14 +174,7 @@ impl Herd {
 
     /// How often a job came to a machine since jobs are timed.
     pub(crate) async fn arrived(&mut self) -> Result<u64, BenchError> {
-        let mut sum = 0;
-        for told in self.all(&Order::Arrived).await? {
-            match told {
-                Told::Arrived(count) => sum += count,
-                other => return Err(unexpected(&other, "how many jobs came")),
-            }
-        }
-        Ok(sum)
+        self.sum(&Order::Arrived).await
     }
 
     /// When each job came to each machine, each sorted, the earliest job first.
@@ -217,6 +253,17 @@ impl Herd {
         self.loads.iter().map(|load| Cpu::of(load.child.id()).total_s()).sum()
     }
 
+    async fn sum(&mut self, order: &Order) -> Result<u64, BenchError> {
+        for load in &mut self.loads {
+            load.send(order).await?;
+        }
+        let mut sum = 0;
+        for load in &mut self.loads {
+            sum += load.count().await?;
+        }
+        Ok(sum)
+    }
+
     async fn all(&mut self, order: &Order) -> Result<Vec<Told>, BenchError> {
         for load in &mut self.loads {
             load.send(order).await?;
@@ -277,6 +324,13 @@ impl Load {
         }
     }
 
+    async fn count(&mut self) -> Result<u64, BenchError> {
+        match self.told().await? {
+            Told::Count(count) => Ok(count),
+            other => Err(unexpected(&other, "how many there are")),
+        }
+    }
+
     async fn line(&mut self) -> Result<String, BenchError> {
         let heard = timeout(PATIENCE, self.lines.next_line()).await;
         let late = |_| BenchError::Late {
@@ -299,6 +353,17 @@ impl Drop for Load {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The part of one among so many.
+fn part(count: u32, at: usize, of: usize) -> u32 {
+    let (at, of) = (u32::try_from(at).unwrap_or(u32::MAX), u32::try_from(of.max(1)).unwrap_or(1));
+    count / of + u32::from(at < count % of)
+}
+
+/// Where the connections of one among several come from.
+fn source(at: usize) -> Ipv4Addr {
+    Ipv4Addr::new(127, 0, 10 + u8::try_from(at).unwrap_or_default(), 1)
 }
 
 fn unexpected(told: &Told, expected: &'static str) -> BenchError {

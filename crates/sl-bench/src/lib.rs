@@ -25,11 +25,13 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod floor;
 mod gateway;
 mod herd;
 mod instant;
 mod load;
 mod orders;
+mod others;
 mod pool;
 mod premined;
 mod report;
@@ -40,21 +42,28 @@ mod sessions;
 use std::{net::SocketAddr, path::Path};
 
 pub use error::BenchError;
+pub use floor::Bare;
 pub use report::{Bound, Figure, Report};
 pub use scenarios::Scenario;
 
-/// Runs one scenario or all, and writes the figures to `target/bench/gateway.json`, and as a table
-/// into `page`, under its heading `## Figures`. `tell` hears what goes on.
+/// Runs one scenario or all. After each its figures stand in the file `bench/gateway.json` of the target
+/// folder that this program lies in, and `show` gets its rows of the table; figures of scenarios that
+/// are not run stay there. At the end all of the file goes into `page`, under its heading
+/// `## Figures`. `tell` hears what goes on.
+///
+/// The report has the scenarios that were run.
 ///
 /// # Errors
-/// A scenario could not be carried out. A figure that falls short is no error.
+/// A file or a program is missing. What could not be carried out stands in the report, and a figure
+/// that falls short is no error.
 pub fn bench(
     only: Option<Scenario>,
     quick: bool,
     page: Option<&Path>,
     tell: impl Fn(&str),
+    show: impl Fn(&str),
 ) -> Result<Report, BenchError> {
-    scenarios::run(only, quick, page, &tell)
+    scenarios::run(only, quick, page, &scenarios::Hear { tell: &tell, show: &show })
 }
 
 /// A process of load: follows the orders of the leader at `control` until it is gone.
@@ -71,4 +80,13 @@ pub fn load(control: SocketAddr, number: usize) -> Result<(), BenchError> {
 /// The gateway does not come up.
 pub fn sessions(count: u32) -> Result<serde_json::Value, BenchError> {
     sessions::run(count)
+}
+
+/// What the machine itself asks for a gateway's work, with nothing around it. `say` hears where it
+/// listens, if it does, and then what its rounds took, as JSON.
+///
+/// # Errors
+/// It cannot listen, or a connection ends.
+pub fn bare(bare: Bare, sockets: u32, say: impl Fn(&str)) -> Result<(), BenchError> {
+    floor::run(bare, sockets, &say)
 }

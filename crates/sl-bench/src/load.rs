@@ -16,10 +16,13 @@ use crate::{
     orders::{Flood, Hello, Machines, Order, Told},
 };
 
+pub(crate) use machine::submit_line;
+
 mod company;
 mod dial;
 mod flood;
 mod machine;
+mod peers;
 #[cfg(test)]
 mod tests;
 
@@ -81,6 +84,7 @@ impl Worker {
                 let flooding = flooding.ok_or_else(|| BenchError::Part("no flood".into()))?;
                 Ok(Told::Flood(flooding.end()))
             }
+            Order::Peers(plan) => peers::connect(plan).await.map(Told::Count),
             Order::Burn { share, seconds } => {
                 burn(share, Duration::from_secs_f64(seconds)).await;
                 Ok(Told::Done)
@@ -97,17 +101,12 @@ impl Worker {
         let company = Rc::new(Company::new(machines)?);
         self.company = Some(company.clone());
         let plan = company.plan();
-        let a_tick = (f64::from(plan.per_second) * TICK.as_secs_f64()).max(1.0) as u32;
-        let mut tick = tokio::time::interval(TICK);
+        let mut stride = Stride::of(plan.per_second);
         for at in 0..plan.count {
-            if at % a_tick == 0 {
-                tick.tick().await;
-            }
+            stride.next().await;
             spawn_local(machine::live(company.clone(), at));
         }
-        let all = u64::from(plan.count);
-        let _ = timeout(READY, company.until_ready(all, all)).await;
-        Ok(Told::Ready(u32::try_from(company.ready_now()).unwrap_or(u32::MAX)))
+        Ok(all_ready(&company).await)
     }
 
     fn flood(&mut self, flood: Flood) -> Result<Told, BenchError> {
@@ -118,11 +117,16 @@ impl Worker {
 
 async fn of_machines(company: &Rc<Company>, order: Order) -> Result<Told, BenchError> {
     Ok(match order {
-        Order::Ready { readied } => {
-            let all = u64::from(company.plan().count);
-            let _ = timeout(READY, company.until_ready(all, readied)).await;
-            Told::Ready(u32::try_from(company.ready_now()).unwrap_or(u32::MAX))
+        Order::Ready => all_ready(company).await,
+        Order::Gone => {
+            let _ = timeout(READY, company.until_ready(|now| now == 0)).await;
+            Told::Done
         }
+        Order::Vanish { count } => {
+            company.vanish(count);
+            Told::Done
+        }
+        Order::Buried => Told::Count(company.buried()),
         Order::Pace(pace) => {
             company.set_pace(pace);
             Told::Done
@@ -132,7 +136,7 @@ async fn of_machines(company: &Rc<Company>, order: Order) -> Result<Told, BenchE
             company.time_jobs();
             Told::Done
         }
-        Order::Arrived => Told::Arrived(company.arrived()),
+        Order::Arrived => Told::Count(company.arrived()),
         Order::Arrivals => Told::Arrivals(company.arrivals()),
         Order::KeepAcknowledged => {
             company.keep_acknowledged();
@@ -141,6 +145,34 @@ async fn of_machines(company: &Rc<Company>, order: Order) -> Result<Told, BenchE
         Order::Acknowledged => Told::Acknowledged(company.acknowledged()),
         other => return Err(BenchError::Part(format!("{other:?} is for nobody here"))),
     })
+}
+
+async fn all_ready(company: &Company) -> Told {
+    let all = u64::from(company.plan().count);
+    let _ = timeout(READY, company.until_ready(|now| now >= all)).await;
+    Told::Count(company.ready_now())
+}
+
+/// So many a second, evenly.
+struct Stride {
+    tick: tokio::time::Interval,
+    at_once: u32,
+    left: u32,
+}
+
+impl Stride {
+    fn of(per_second: u32) -> Self {
+        let at_once = (f64::from(per_second) * TICK.as_secs_f64()).max(1.0) as u32;
+        Self { tick: tokio::time::interval(TICK), at_once, left: 0 }
+    }
+
+    async fn next(&mut self) {
+        if self.left == 0 {
+            self.tick.tick().await;
+            self.left = self.at_once;
+        }
+        self.left -= 1;
+    }
 }
 
 /// Keeps the CPU busy for this part of the time.

@@ -9,7 +9,7 @@
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use sl_bench::{Scenario, bench, load, sessions};
+use sl_bench::{Bare, Scenario, bare, bench, load, sessions};
 
 /// The gateway under load, measured.
 #[derive(Parser, Debug)]
@@ -29,7 +29,7 @@ enum Command {
         /// All in less than three minutes: fewer machines, shorter times
         #[arg(long)]
         quick: bool,
-        /// Also put the table into this page, under its heading `## Figures`
+        /// Also put all figures that are known into this page, under its heading `## Figures`
         #[arg(long, value_name = "FILE")]
         page: Option<PathBuf>,
     },
@@ -43,6 +43,16 @@ enum Command {
         #[arg(long)]
         number: usize,
     },
+    /// What the machine itself asks for a gateway's work
+    #[command(hide = true)]
+    Bare {
+        /// What is done
+        #[arg(value_enum)]
+        what: Bare,
+        /// Over how many sockets
+        #[arg(long)]
+        sockets: u32,
+    },
     /// Sessions over transports in memory, in this process alone
     #[command(hide = true)]
     Sessions {
@@ -55,13 +65,16 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Gateway { scenario, quick, page } => {
-            bench(scenario, quick, page.as_deref(), |line| eprintln!("{line}")).map(|report| {
+            let (tell, show) = (|line: &str| eprintln!("{line}"), |row: &str| println!("{row}"));
+            bench(scenario, quick, page.as_deref(), tell, show).map(|report| {
                 println!("{}", report.json());
-                println!("{}", report.table());
                 report.is_kept()
             })
         }
         Command::Load { control, number } => load(control, number).map(|()| true),
+        Command::Bare { what, sockets } => {
+            bare(what, sockets, |line| println!("{line}")).map(|()| true)
+        }
         Command::Sessions { count } => sessions(count).map(|figures| {
             println!("{figures}");
             true

@@ -22,8 +22,16 @@ pub(crate) struct Hello {
 pub(crate) enum Order {
     /// Connects machines; answered when all have a job.
     Machines(Machines),
-    /// Answered when every machine has a job, and so many times in all one was given its first.
-    Ready { readied: u64 },
+    /// Answered when every machine has a job.
+    Ready,
+    /// Answered when none has one.
+    Gone,
+    /// So many of the machines fall silent, their connections left open, and come back on new ones.
+    Vanish { count: u32 },
+    /// How many of the connections that were left open the other side has ended.
+    Buried,
+    /// Connects what only reads, or answers each line with one of its own; answered when all are.
+    Peers(Peers),
     /// How machines send shares from now on.
     Pace(Pace),
     /// What happened since the last time this was asked.
@@ -67,6 +75,8 @@ pub(crate) struct Machines {
     pub(crate) proxied: bool,
     /// Whether they come back when their connection ends, with their session id.
     pub(crate) return_after_ms: Option<u64>,
+    /// How they send shares at first.
+    pub(crate) pace: Pace,
 }
 
 /// How machines send shares.
@@ -79,6 +89,24 @@ pub(crate) enum Pace {
     Mean { seconds: f64 },
     /// Each machine as fast as it gets answers, so many at once.
     Closed { in_flight: usize },
+    /// As real machines: each makes so many hashes a second, and sends those that reach the
+    /// difficulty that it was told.
+    Hashes { per_second: f64 },
+}
+
+/// Connections without a machine.
+#[derive(Serialize, Deserialize, Clone, Debug)]
+pub(crate) struct Peers {
+    /// Where to.
+    pub(crate) to: SocketAddr,
+    /// How many.
+    pub(crate) count: u32,
+    /// Where they connect from: this address of the loopback network and those after it.
+    pub(crate) source: Ipv4Addr,
+    /// New connections a second.
+    pub(crate) per_second: u32,
+    /// What each says at once, and again after each line that it hears; nothing: it only reads.
+    pub(crate) says: Option<String>,
 }
 
 /// How to misbehave.
@@ -104,10 +132,8 @@ pub(crate) struct Flood {
 pub(crate) enum Told {
     /// It is done.
     Done,
-    /// So many machines have a job.
-    Ready(u32),
-    /// So often a job came to a machine.
-    Arrived(u64),
+    /// So many there are of what was asked for.
+    Count(u64),
     /// What happened.
     Figures(Figures),
     /// When each job came, in nanoseconds of the common clock.
@@ -125,10 +151,10 @@ pub(crate) enum Told {
 pub(crate) struct Figures {
     /// Machines that have a job now.
     pub(crate) ready: u64,
-    /// Times that a machine was given its first job on a connection.
-    pub(crate) readied: u64,
     /// Connections that ended.
     pub(crate) disconnects: u64,
+    /// Machines that fell silent when they were told to.
+    pub(crate) vanished: u64,
     /// Machines that came back and were given another slot.
     pub(crate) strangers: u64,
     /// Shares sent.
@@ -143,8 +169,10 @@ pub(crate) struct Figures {
     pub(crate) in_flight: u64,
     /// Times that a machine had no share left of its job.
     pub(crate) exhausted: u64,
-    /// Difficulties told that are not the one the shares were mined for.
-    pub(crate) other_difficulty: u64,
+    /// Shares found and not sent, because too many waited for their answers.
+    pub(crate) unsent: u64,
+    /// Times that a machine was told another difficulty than before.
+    pub(crate) retargets: u64,
     /// From a share to its answer, in microseconds.
     pub(crate) latencies: Vec<u32>,
 }
@@ -153,8 +181,8 @@ impl Figures {
     /// The figures of several processes together.
     pub(crate) fn add(&mut self, other: Self) {
         self.ready += other.ready;
-        self.readied += other.readied;
         self.disconnects += other.disconnects;
+        self.vanished += other.vanished;
         self.strangers += other.strangers;
         self.sent += other.sent;
         self.accepted += other.accepted;
@@ -164,7 +192,8 @@ impl Figures {
         self.unanswered += other.unanswered;
         self.in_flight += other.in_flight;
         self.exhausted += other.exhausted;
-        self.other_difficulty += other.other_difficulty;
+        self.unsent += other.unsent;
+        self.retargets += other.retargets;
         self.latencies.extend(other.latencies);
     }
 
@@ -200,4 +229,16 @@ pub(crate) struct FloodFigures {
     pub(crate) invalid_connections: u64,
     /// Connections that could not be made.
     pub(crate) refused: u64,
+}
+
+impl FloodFigures {
+    /// What two floods did together.
+    pub(crate) const fn add(&mut self, other: Self) {
+        self.malformed += other.malformed;
+        self.malformed_connections += other.malformed_connections;
+        self.slow_connections += other.slow_connections;
+        self.invalid += other.invalid;
+        self.invalid_connections += other.invalid_connections;
+        self.refused += other.refused;
+    }
 }

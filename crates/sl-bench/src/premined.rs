@@ -15,13 +15,16 @@ use sl_work::{CoinbaseTemplate, HeaderTemplate, Job, JobId, NtimeRange, SourceId
 
 use crate::BenchError;
 
-/// What each machine's difficulty is: every second hash is a share. What a share costs the gateway
-/// does not depend on it.
-pub(crate) const DIFFICULTY: f64 = 3.05176e-5;
+/// What each machine's difficulty is where vardiff has no choice: every sixth hash is a share. What a
+/// share costs the gateway does not depend on it.
+pub(crate) const DIFFICULTY: f64 = 9.15527e-5;
+/// Every hash is a share.
+pub(crate) const EASIEST: f64 = 1.5e-5;
 /// Slots that have shares.
 pub(crate) const SLOTS: u32 = 10_240;
-/// Shares of each slot. Jobs under other names are the same work, so that they serve for each.
-pub(crate) const EACH: usize = 8;
+/// Nonces of each slot that were hashed, from 0 on. Jobs under other names are the same work, so that
+/// they serve for each.
+pub(crate) const HASHES: u32 = 128;
 /// What every pool of a bench gives as its part of the extranonce.
 pub(crate) const EXTRANONCE1: [u8; 4] = [0xbe, 0x9c, 0x00, 0x01];
 /// The bytes that pools leave: four of slot and four of the machine's own.
@@ -32,10 +35,12 @@ pub(crate) const OWN: [u8; 4] = [0; 4];
 pub(crate) const NTIME: u32 = 0x6900_0000;
 
 const VERSION: u32 = 0x2000_0000;
+/// What is kept of a hash is a little less than it reaches, so that rounding makes no share of none.
+const SLACK: f64 = 1e-6;
 /// Of the main chain: no share is a block.
 const BITS: u32 = 0x1a01_ffff;
 /// Says which form the file has; the work it is for follows.
-const MAGIC: &[u8; 8] = b"slbench1";
+const MAGIC: &[u8; 8] = b"slbench2";
 
 /// The work of every job, under this name.
 pub(crate) fn notify(job_id: String, clean: bool) -> Notify {
@@ -52,30 +57,33 @@ pub(crate) fn notify(job_id: String, clean: bool) -> Notify {
     }
 }
 
-/// The nonces of all shares, by slot.
+/// What each hash of each slot reaches: a machine of any rate, at any difficulty, finds its shares
+/// here.
 #[derive(Debug)]
 pub(crate) struct Premined {
-    nonces: Vec<u32>,
+    reached: Vec<f32>,
 }
 
 impl Premined {
-    /// The shares of this file.
+    /// The hashes of this file.
     pub(crate) fn load(path: &Path) -> Result<Self, BenchError> {
         let read = fs::read(path).map_err(BenchError::io(format!("reading {}", path.display())))?;
         Self::of(&read)
             .ok_or_else(|| BenchError::Part(format!("{} holds other work", path.display())))
     }
 
-    /// The shares of this file, which is made where it is missing or of other work. Tells what it
+    /// The hashes of this file, which is made where it is missing or of other work. Tells what it
     /// does.
     pub(crate) fn at(path: &Path, tell: &dyn Fn(&str)) -> Result<(), BenchError> {
         if fs::read(path).is_ok_and(|read| Self::of(&read).is_some()) {
             return Ok(());
         }
-        tell(&format!("mining {} shares once, into {}", SLOTS as usize * EACH, path.display()));
+        tell(&format!("hashing {SLOTS} × {HASHES} times once, into {}", path.display()));
         let mined = mine(SLOTS)?;
-        let bytes: Vec<u8> =
-            head().into_iter().chain(mined.iter().flat_map(|nonce| nonce.to_le_bytes())).collect();
+        let bytes: Vec<u8> = head()
+            .into_iter()
+            .chain(mined.iter().flat_map(|reached| reached.to_le_bytes()))
+            .collect();
         let part: PathBuf = path.with_extension("part");
         let write = || -> io::Result<()> {
             fs::write(&part, &bytes)?;
@@ -88,40 +96,42 @@ impl Premined {
         let head = head();
         let body = bytes.strip_prefix(head.as_slice())?;
         let (words, rest) = body.as_chunks::<4>();
-        let whole = rest.is_empty() && words.len() == SLOTS as usize * EACH;
-        whole.then(|| Self { nonces: words.iter().map(|word| u32::from_le_bytes(*word)).collect() })
+        let whole = rest.is_empty() && words.len() == (SLOTS * HASHES) as usize;
+        whole
+            .then(|| Self { reached: words.iter().map(|word| f32::from_le_bytes(*word)).collect() })
     }
 
-    fn of_slot(&self, slot: u32) -> &[u32] {
-        let from = slot as usize * EACH;
-        self.nonces.get(from..from + EACH).unwrap_or_default()
+    fn of_slot(&self, slot: u32) -> &[f32] {
+        let from = slot as usize * HASHES as usize;
+        self.reached.get(from..from + HASHES as usize).unwrap_or_default()
     }
 
-    /// Numbers in the place of nonces, for a pool that takes everything.
+    /// Hashes that reach any difficulty, for a pool that takes everything.
     #[cfg(test)]
     pub(crate) fn made_up() -> Self {
-        let each = u32::try_from(EACH).expect("few");
-        Self { nonces: (0..SLOTS * each).map(|at| at * 2 + 1).collect() }
+        Self { reached: vec![f32::MAX; (SLOTS * HASHES) as usize] }
     }
 
-    /// The nonce of a share of this slot; `None` where it has no more.
-    pub(crate) fn share(&self, slot: u32, number: usize) -> Option<u32> {
-        self.of_slot(slot).get(number).copied()
+    /// The first share among a slot's nonces from this one on; `None` where there is none.
+    pub(crate) fn share(&self, slot: u32, from: u32, difficulty: f64) -> Option<u32> {
+        let mut all = (0u32..).zip(self.of_slot(slot)).skip(from as usize);
+        all.find(|(_, reached)| f64::from(**reached) >= difficulty).map(|(nonce, _)| nonce)
     }
 
-    /// A nonce of this slot whose hash is above the target: those between two shares are.
+    /// A nonce of this slot whose hash is no share.
     pub(crate) fn failure(&self, slot: u32, number: usize) -> Option<u32> {
-        let shares = self.of_slot(slot);
-        let last = *shares.last()?;
-        let between: Vec<u32> = (0..last).filter(|nonce| !shares.contains(nonce)).collect();
-        between.get(number.checked_rem(between.len())?).copied()
+        let all = (0u32..).zip(self.of_slot(slot));
+        let short = |reached: &f32| f64::from(*reached) < DIFFICULTY * (1.0 - 4.0 * SLACK);
+        let failed: Vec<u32> =
+            all.filter(|(_, reached)| short(reached)).map(|(nonce, _)| nonce).collect();
+        failed.get(number.checked_rem(failed.len())?).copied()
     }
 }
 
 /// What the file begins with: its form, and the work it is for.
 fn head() -> Vec<u8> {
     let header = template().header_bytes(&[0; EXTRANONCE2_LEN], VERSION, NTIME, 0);
-    let numbers = [DIFFICULTY.to_bits(), u64::from(SLOTS), EACH as u64].map(u64::to_le_bytes);
+    let numbers = [DIFFICULTY.to_bits(), u64::from(SLOTS), u64::from(HASHES)].map(u64::to_le_bytes);
     [MAGIC.as_slice(), &header, &numbers.concat()].concat()
 }
 
@@ -154,13 +164,13 @@ fn target() -> Target {
     Target::from(ShareDifficulty::new(DIFFICULTY).expect("a positive number"))
 }
 
-/// The first shares of so many slots, with all CPUs.
-fn mine(slots: u32) -> Result<Vec<u32>, BenchError> {
-    const PIECE: usize = 64;
+/// What the first hashes of so many slots reach, with all CPUs.
+fn mine(slots: u32) -> Result<Vec<f32>, BenchError> {
+    const PIECE: usize = 16 * HASHES as usize;
     let mut registry = Registry::new();
     registry.register(Scrypt).map_err(BenchError::part)?;
-    let mut nonces = vec![0; slots as usize * EACH];
-    let pieces: Vec<_> = nonces.chunks_mut(PIECE * EACH).map(std::sync::Mutex::new).collect();
+    let mut all = vec![0.0; (slots * HASHES) as usize];
+    let pieces: Vec<_> = all.chunks_mut(PIECE).map(std::sync::Mutex::new).collect();
     let next = AtomicUsize::new(0);
     let work = || -> Result<(), BenchError> {
         let mut prover = registry.best("scrypt").map_err(BenchError::part)?;
@@ -168,8 +178,9 @@ fn mine(slots: u32) -> Result<Vec<u32>, BenchError> {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(piece) = pieces.get(at) else { return Ok(()) };
             let mut piece = piece.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            for (slot, shares) in (at * PIECE..).zip(piece.chunks_mut(EACH)) {
-                fill(&mut prover, u32::try_from(slot).unwrap_or(u32::MAX), shares);
+            let slots = (at * PIECE / HASHES as usize..).zip(piece.chunks_mut(HASHES as usize));
+            for (slot, reached) in slots {
+                fill(&mut prover, u32::try_from(slot).unwrap_or(u32::MAX), reached);
             }
         }
     };
@@ -180,22 +191,17 @@ fn mine(slots: u32) -> Result<Vec<u32>, BenchError> {
         })
     })?;
     drop(pieces);
-    Ok(nonces)
+    Ok(all)
 }
 
-fn fill(prover: &mut Prover, slot: u32, shares: &mut [u32]) {
-    const AT_ONCE: u32 = 16;
+fn fill(prover: &mut Prover, slot: u32, reached: &mut [f32]) {
     let extranonce = [slot.to_be_bytes(), OWN].concat();
     let header = template().header_bytes(&extranonce, VERSION, NTIME, 0);
-    let (mut found, mut from) = (0, 0);
-    while found < shares.len() {
-        for hashed in prover.scan(&header, from, AT_ONCE, target()) {
-            if let Some(share) = shares.get_mut(found) {
-                *share = hashed.nonce();
-                found += 1;
-            }
+    for hashed in prover.scan(&header, 0, HASHES, Target::MAX) {
+        let difficulty = ShareDifficulty::from(Target::from_le_bytes(*hashed.hash().as_bytes()));
+        if let Some(reached) = reached.get_mut(hashed.nonce() as usize) {
+            *reached = (difficulty.get() * (1.0 - SLACK)) as f32;
         }
-        from += AT_ONCE;
     }
 }
 
@@ -209,34 +215,39 @@ mod tests {
 
     #[test]
     fn shares_prove_what_they_claim_and_failures_do_not() {
-        let mined = mine(3).expect("an engine");
-        let shares = Premined { nonces: mined };
+        let shares = Premined { reached: mine(3).expect("an engine") };
         let mut registry = Registry::new();
         registry.register(Scrypt).expect("a new name");
         let mut prover = registry.best("scrypt").expect("an engine");
         let job = Arc::new(template());
-        let mut is_share = |slot: u32, nonce: u32| {
+        let mut is_share = |slot: u32, nonce: u32, difficulty: f64| {
             let extranonce = [slot.to_be_bytes(), OWN].concat();
             let claim = Claim::new(job.clone(), extranonce, VERSION, NTIME, nonce).expect("shaped");
             let hashed = prover.hash(claim.header());
-            verify(claim, &hashed, target()).is_ok()
+            let target = Target::from(ShareDifficulty::new(difficulty).expect("positive"));
+            verify(claim, &hashed, target.easier(job.wanted)).is_ok()
         };
         for slot in 0..3 {
-            for number in 0..EACH {
-                assert!(is_share(slot, shares.share(slot, number).expect("mined")));
+            let (mut from, mut found) = (0, 0);
+            while let Some(nonce) = shares.share(slot, from, DIFFICULTY) {
+                assert!(is_share(slot, nonce, DIFFICULTY));
+                (from, found) = (nonce + 1, found + 1);
             }
-            if let Some(nonce) = shares.failure(slot, 5) {
-                assert!(!is_share(slot, nonce));
-            }
-            assert_eq!(shares.share(slot, EACH), None);
+            assert!((4..60).contains(&found), "{found} of {HASHES}");
+            assert_eq!(shares.share(slot, 77, EASIEST), Some(77));
+            assert!(is_share(slot, 77, EASIEST));
+            let failure = shares.failure(slot, 500).expect("most are none");
+            assert!(!is_share(slot, failure, DIFFICULTY));
+            assert_eq!(shares.share(slot, HASHES, EASIEST), None);
         }
-        assert_eq!((shares.share(3, 0), shares.failure(SLOTS, 0)), (None, None));
+        assert_eq!((shares.share(3, 0, EASIEST), shares.failure(SLOTS, 0)), (None, None));
     }
 
     #[test]
     fn a_file_of_other_work_is_none() {
-        let whole: Vec<u8> = [head(), vec![7; SLOTS as usize * EACH * 4]].concat();
-        assert!(Premined::of(&whole).is_some_and(|it| it.share(9, 1) == Some(0x0707_0707)));
+        let hashes = 9f32.to_le_bytes().repeat((SLOTS * HASHES) as usize);
+        let whole: Vec<u8> = [head(), hashes].concat();
+        assert!(Premined::of(&whole).is_some_and(|it| it.share(9, 1, 8.9) == Some(1)));
         let mut other = whole.clone();
         other[20] ^= 1;
         assert!(Premined::of(&other).is_none() && Premined::of(&whole[..100]).is_none());

@@ -71,6 +71,12 @@ impl Figure {
 /// The figures of one scenario.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 pub struct Scene {
+    /// The day, as in 2026-11-22.
+    #[serde(default)]
+    pub day: String,
+    /// CPUs that other programs took meanwhile, in the mean; `None` where the system does not tell.
+    #[serde(default)]
+    pub others: Option<f64>,
     /// How long it took, in seconds.
     pub seconds: f64,
     /// Whether it was cut short.
@@ -88,8 +94,6 @@ pub struct Report {
     pub processor: String,
     /// CPUs that the bench could use.
     pub cpus: usize,
-    /// The day, as in 2026-11-22.
-    pub day: String,
     /// By scenario.
     pub scenarios: BTreeMap<String, Scene>,
 }
@@ -130,41 +134,63 @@ impl Report {
         self.scenarios.values().all(kept)
     }
 
-    /// A table for people.
+    /// Tables for people: when each scenario was run, and the figures.
     #[must_use]
     pub fn table(&self) -> String {
-        let mut text = format!("{}, {} CPUs, {}\n\n", self.processor, self.cpus, self.day);
-        text += "| scenario | figure | measured | wanted | |\n|---|---|---|---|---|\n";
-        let known = Scenario::ALL.iter().map(|scenario| scenario.name());
-        for (name, scene) in known.filter_map(|name| self.scenarios.get_key_value(name)) {
-            let name = if scene.quick { format!("{name} (quick)") } else { name.clone() };
-            if let Some(failed) = &scene.failed {
-                let failed = failed.replace(['\n', '|'], " ");
-                // Writing to a string cannot fail.
-                let _ = writeln!(text, "| {name} | not carried out: {failed} | | | ✗ |");
-            }
-            for figure in &scene.figures {
-                let wanted = match figure.bound {
-                    Bound::None => String::new(),
-                    Bound::AtMost(most) => format!("≤ {}", shown(most)),
-                    Bound::Is(wanted) => shown(wanted),
-                    Bound::AtLeast(least) => format!("≥ {}", shown(least)),
-                };
-                let mark = match (figure.bound, figure.is_met()) {
-                    (Bound::None, _) => "",
-                    (_, true) => "✓",
-                    (_, false) => "✗",
-                };
-                let value = figure.value.map_or_else(|| "unknown".into(), shown);
-                let unit = &figure.unit;
-                let _ = writeln!(
-                    text,
-                    "| {name} | {} | {value} {unit} | {wanted} | {mark} |",
-                    figure.name
-                );
-            }
+        let mut text = format!("{}, {} CPUs.\n\n", self.processor, self.cpus);
+        text += "| scenario | day | took | other programs took meanwhile |\n|---|---|---|---|\n";
+        let known = || Scenario::ALL.iter().map(|scenario| scenario.name());
+        for (name, scene) in known().filter_map(|name| self.scenarios.get_key_value(name)) {
+            let (name, day) = (scene.titled(name), &scene.day);
+            let others = scene.others.map_or_else(|| "unknown".into(), shown);
+            // Writing to a string cannot fail.
+            let _ =
+                writeln!(text, "| {name} | {day} | {:.0} s | {others} of a CPU |", scene.seconds);
+        }
+        text += "\n";
+        text += Self::HEAD;
+        for name in known() {
+            text += &self.rows(name);
         }
         text
+    }
+
+    /// Above the rows of the figures.
+    pub(crate) const HEAD: &str =
+        "| scenario | figure | measured | wanted | |\n|---|---|---|---|---|\n";
+
+    /// The rows of one scenario; nothing where it was not run.
+    pub(crate) fn rows(&self, name: &str) -> String {
+        let mut text = String::new();
+        let Some(scene) = self.scenarios.get(name) else { return text };
+        let name = scene.titled(name);
+        if let Some(failed) = &scene.failed {
+            let failed = failed.replace(['\n', '|'], " ");
+            let _ = writeln!(text, "| {name} | not carried out: {failed} | | | ✗ |");
+        }
+        for figure in &scene.figures {
+            let wanted = match figure.bound {
+                Bound::None => String::new(),
+                Bound::AtMost(most) => format!("≤ {}", shown(most)),
+                Bound::Is(wanted) => shown(wanted),
+                Bound::AtLeast(least) => format!("≥ {}", shown(least)),
+            };
+            let mark = match (figure.bound, figure.is_met()) {
+                (Bound::None, _) => "",
+                (_, true) => "✓",
+                (_, false) => "✗",
+            };
+            let value = figure.value.map_or_else(|| "unknown".into(), shown);
+            let (what, unit) = (&figure.name, &figure.unit);
+            let _ = writeln!(text, "| {name} | {what} | {value} {unit} | {wanted} | {mark} |");
+        }
+        text
+    }
+}
+
+impl Scene {
+    fn titled(&self, name: &str) -> String {
+        if self.quick { format!("{name} (quick)") } else { name.to_owned() }
     }
 }
 
@@ -191,7 +217,11 @@ mod tests {
         let mut report = Report::default();
         report.scenarios.insert("fanout".into(), scene);
         assert!(report.is_kept());
-        assert!(report.table().contains("| fanout | fan-out | 120 ms | ≤ 100 | ✗ |"));
+        assert_eq!(
+            report.rows("fanout"),
+            "| fanout | fan-out | 120 ms | ≤ 100 | ✗ |\n| fanout | lost | 0 shares | 0 | ✓ |\n"
+        );
+        assert!(report.rows("steady").is_empty() && report.table().contains(Report::HEAD));
         let wrong = Figure::new("lost", f64::NAN, "shares").wanted(right.bound);
         report
             .scenarios

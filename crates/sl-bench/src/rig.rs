@@ -59,9 +59,9 @@ impl Rig {
         Ok(rig)
     }
 
-    /// The file with the shares.
+    /// The file with what hashes reach.
     pub(crate) fn shares(&self) -> PathBuf {
-        self.folder.join("shares.bin")
+        self.folder.join("hashes.bin")
     }
 
     /// The first where all is to be quick, else the second.
@@ -70,8 +70,22 @@ impl Rig {
     }
 
     /// A gateway with an empty data folder, over these pools; the first before the second.
-    /// `more`: further lines of its section.
+    /// `more`: further lines of its section. Vardiff works as ever, and has no choice.
     pub(crate) fn plan(
+        &self,
+        name: &str,
+        pools: &[SocketAddr],
+        more: &str,
+    ) -> Result<Plan, BenchError> {
+        let fixed = format!(
+            "  start_difficulty: {DIFFICULTY}\n  min_difficulty: {DIFFICULTY}\n  \
+             max_difficulty: {DIFFICULTY}\n{more}"
+        );
+        self.open_plan(name, pools, &fixed)
+    }
+
+    /// The same with whatever difficulties `more` says.
+    pub(crate) fn open_plan(
         &self,
         name: &str,
         pools: &[SocketAddr],
@@ -94,12 +108,9 @@ impl Rig {
                 format!("pools:\n{}", entries.collect::<String>())
             }
         };
-        // Vardiff works as ever, and has no choice: the shares were mined for one difficulty.
         let settings = format!(
             "version: 1\nmode: production\nlog:\n  level: warn\n{upstream}\
-             gateway:\n  listen: {address}\n  max_connections: 19500\n  \
-             start_difficulty: {DIFFICULTY}\n  min_difficulty: {DIFFICULTY}\n  \
-             max_difficulty: {DIFFICULTY}\n{more}"
+             gateway:\n  listen: {address}\n  max_connections: 19500\n{more}"
         );
         Ok(Plan { data, address, settings })
     }

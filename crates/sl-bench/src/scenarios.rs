@@ -11,15 +11,18 @@ use crate::{
     gateway::{Cpu, Gateway, Plan},
     herd::{Herd, Spread},
     instant::quantile,
-    orders::Figures,
+    orders::{Figures, Pace},
+    others::Look,
     pool::Pool,
     report::Scene,
     rig::Rig,
 };
 
+mod cold_start;
 mod failover;
 mod fanout;
 mod flood;
+mod half_open;
 mod in_flight;
 mod kills;
 mod memory;
@@ -28,9 +31,9 @@ mod shares;
 /// A scenario that takes longer is given up.
 const LONGEST: Duration = Duration::from_secs(400);
 /// Processes of load.
-const LOADS: usize = 4;
+pub(crate) const LOADS: usize = 4;
 /// New connections a second, where nothing else is said.
-const CONNECTS: u32 = 4000;
+pub(crate) const CONNECTS: u32 = 4000;
 /// One share of so many goes up.
 const ONE_OF: f64 = 16.0;
 
@@ -55,11 +58,15 @@ pub enum Scenario {
     Kills,
     /// A flood beside 1,000 honest machines
     Flood,
+    /// 1,000 machines vanish without a word and come back
+    HalfOpen,
+    /// 10,000 machines come at a difficulty far too easy
+    ColdStart,
 }
 
 impl Scenario {
     /// All, in their order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Sockets,
         Self::Sessions,
         Self::Steady,
@@ -69,6 +76,8 @@ impl Scenario {
         Self::InFlight,
         Self::Kills,
         Self::Flood,
+        Self::HalfOpen,
+        Self::ColdStart,
     ];
 
     /// Its name on the command line and in the figures.
@@ -84,6 +93,8 @@ impl Scenario {
             Self::InFlight => "in-flight",
             Self::Kills => "kills",
             Self::Flood => "flood",
+            Self::HalfOpen => "half-open",
+            Self::ColdStart => "cold-start",
         }
     }
 
@@ -98,48 +109,61 @@ impl Scenario {
             Self::InFlight => in_flight::run(rig).await,
             Self::Kills => kills::run(rig).await,
             Self::Flood => flood::run(rig).await,
+            Self::HalfOpen => half_open::run(rig).await,
+            Self::ColdStart => cold_start::run(rig).await,
         }
     }
 }
 
-/// Runs one scenario or all; what could not be carried out stands in the report.
+/// Runs one scenario or all; what could not be carried out stands in the report. Each scenario's
+/// figures are in the file, and its rows shown, before the next one begins.
 pub(crate) fn run(
     only: Option<Scenario>,
     quick: bool,
     page: Option<&Path>,
-    tell: &dyn Fn(&str),
+    hear: &Hear<'_>,
 ) -> Result<Report, BenchError> {
-    let rig = Rig::new(quick, tell)?;
+    let rig = Rig::new(quick, hear.tell)?;
     let path = rig.folder.join("gateway.json");
-    let mut report =
-        Report { processor: processor(), cpus: rig.cpus, day: today(), ..Report::default() };
+    let mut report = Report { processor: processor(), cpus: rig.cpus, ..Report::read(&path) };
     if rig.gateway_cpu.is_none() {
-        tell("one CPU alone: gateway and load share it, and figures of time say little");
-    }
-    if only.is_some() {
-        report.scenarios = Report::read(&path).scenarios;
+        (hear.tell)("one CPU alone: gateway and load share it, and figures of time say little");
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(BenchError::io("starting a runtime"))?;
-    for scenario in Scenario::ALL.into_iter().filter(|it| only.is_none_or(|only| only == *it)) {
-        tell(&format!("{} …", scenario.name()));
+    let wanted = |scenario: &Scenario| only.is_none_or(|only| only == *scenario);
+    (hear.show)(Report::HEAD.trim_end());
+    for scenario in Scenario::ALL.into_iter().filter(wanted) {
+        let name = scenario.name();
+        (hear.tell)(&format!("{name} …"));
         let scene = runtime.block_on(carry_out(scenario, &rig));
-        let failed = scene.failed.as_deref().map_or(String::new(), |why| format!(": {why}"));
-        tell(&format!("{} took {:.0} s{failed}", scenario.name(), scene.seconds));
-        report.scenarios.insert(scenario.name().into(), scene);
+        let others = scene.others.unwrap_or(f64::NAN);
+        (hear.tell)(&format!(
+            "{name} took {:.0} s; other programs took {others:.2} of a CPU",
+            scene.seconds
+        ));
+        report.scenarios.insert(name.into(), scene);
         report.write(&path)?;
+        (hear.show)(report.rows(name).trim_end());
     }
     if let Some(page) = page {
         report.write_page(page)?;
     }
-    if let Some(only) = only {
-        report.scenarios.retain(|name, _| name == only.name());
-    }
+    let run = |name: &str| Scenario::ALL.iter().any(|it| it.name() == name && wanted(it));
+    report.scenarios.retain(|name, _| run(name));
     Ok(report)
 }
 
+/// Who hears of a run.
+pub(crate) struct Hear<'a> {
+    /// What goes on.
+    pub(crate) tell: &'a dyn Fn(&str),
+    /// The rows of the table, as they come.
+    pub(crate) show: &'a dyn Fn(&str),
+}
+
 async fn carry_out(scenario: Scenario, rig: &Rig) -> Scene {
-    let begin = Instant::now();
+    let (begin, before) = (Instant::now(), Look::now());
     let outcome = timeout(LONGEST, scenario.run(rig)).await.unwrap_or_else(|_| {
         let (what, seconds) = ("the scenario to end".into(), LONGEST.as_secs());
         Err(BenchError::Late { what, seconds, log: String::new() })
@@ -148,7 +172,9 @@ async fn carry_out(scenario: Scenario, rig: &Rig) -> Scene {
         Ok(figures) => (figures, None),
         Err(wrong) => (Vec::new(), Some(wrong.to_string())),
     };
-    Scene { seconds: begin.elapsed().as_secs_f64(), quick: rig.quick, failed, figures }
+    let others = before.zip(Look::now()).map(|(before, now)| now.others_since(&before));
+    let seconds = begin.elapsed().as_secs_f64();
+    Scene { day: today(), others, seconds, quick: rig.quick, failed, figures }
 }
 
 fn today() -> String {
@@ -185,6 +211,17 @@ impl Stage {
         Ok(Self { plan, gateway, herd })
     }
 
+    /// What happens in so long, and what the gateway uses for it.
+    async fn watch(&mut self, time: Duration) -> Result<Watched, BenchError> {
+        self.herd.figures().await?;
+        let (before, load, begin) = (self.gateway.cpu(), self.herd.cpu_s(), Instant::now());
+        tokio::time::sleep(time).await;
+        let seen = self.herd.figures().await?;
+        let used = self.gateway.cpu().since(&before);
+        let lasted = begin.elapsed().as_secs_f64();
+        Ok(Watched { seen, used, lasted, load: (self.herd.cpu_s() - load) / lasted })
+    }
+
     /// Ends everything: the gateway's summary.
     async fn clear(self, rig: &Rig) -> Result<Value, BenchError> {
         let summary = self.gateway.stop().await?;
@@ -194,6 +231,16 @@ impl Stage {
     }
 }
 
+/// A time that was watched.
+struct Watched {
+    seen: Figures,
+    used: Cpu,
+    /// In seconds.
+    lasted: f64,
+    /// What the processes of load used, of a core.
+    load: f64,
+}
+
 fn spread(plan: &Plan, machines: u32) -> Spread {
     Spread {
         gateway: plan.address,
@@ -201,6 +248,7 @@ fn spread(plan: &Plan, machines: u32) -> Spread {
         per_second: CONNECTS,
         proxied: false,
         return_after_ms: None,
+        pace: Pace::Quiet,
     }
 }
 

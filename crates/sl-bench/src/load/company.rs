@@ -3,22 +3,35 @@ use std::{
     collections::BTreeMap,
 };
 
-use tokio::sync::watch;
+use tokio::{net::TcpStream, sync::watch};
 
+use super::dial::drain;
 use crate::{
     BenchError,
     orders::{Acknowledged, Figures, Machines, Pace},
     premined::Premined,
 };
 
+/// What machines are to do.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Will {
+    pub(super) pace: Pace,
+    /// The first so many machines fall silent, once each.
+    pub(super) vanish: u32,
+}
+
 /// What all machines of a process share: their plan, their shares, and what is counted of them.
 #[derive(Debug)]
 pub(super) struct Company {
     plan: Machines,
     pub(super) shares: Premined,
-    pace: watch::Sender<Pace>,
-    /// Machines with a job, and first jobs since the start.
-    ready: watch::Sender<(u64, u64)>,
+    will: watch::Sender<Will>,
+    /// Machines with a job.
+    ready: watch::Sender<u64>,
+    /// Connections whose machines fell silent.
+    silent: RefCell<Vec<TcpStream>>,
+    /// Those of them that the other side has ended.
+    buried: Cell<u64>,
     in_flight: Cell<u64>,
     seen: RefCell<Figures>,
     arrivals: RefCell<Option<BTreeMap<String, Vec<u64>>>>,
@@ -34,9 +47,11 @@ impl Company {
     pub(super) fn with(plan: Machines, shares: Premined) -> Self {
         Self {
             shares,
+            will: watch::Sender::new(Will { pace: plan.pace, vanish: 0 }),
             plan,
-            pace: watch::Sender::new(Pace::Quiet),
-            ready: watch::Sender::new((0, 0)),
+            ready: watch::Sender::new(0),
+            silent: RefCell::default(),
+            buried: Cell::new(0),
             in_flight: Cell::new(0),
             seen: RefCell::default(),
             arrivals: RefCell::default(),
@@ -49,22 +64,41 @@ impl Company {
     }
 
     pub(super) fn set_pace(&self, pace: Pace) {
-        self.pace.send_replace(pace);
+        self.will.send_modify(|will| will.pace = pace);
     }
 
-    pub(super) fn pace(&self) -> watch::Receiver<Pace> {
-        self.pace.subscribe()
+    pub(super) fn vanish(&self, count: u32) {
+        self.will.send_modify(|will| will.vanish = count);
     }
 
-    /// Waits until so many machines have a job, and so many first jobs were given.
-    pub(super) async fn until_ready(&self, machines: u64, readied: u64) {
+    pub(super) fn will(&self) -> watch::Receiver<Will> {
+        self.will.subscribe()
+    }
+
+    /// Waits until so many machines have a job, or only so many have.
+    pub(super) async fn until_ready(&self, wanted: impl Fn(u64) -> bool) {
         let mut ready = self.ready.subscribe();
         // The sender is our own, so that it is not gone.
-        let _ = ready.wait_for(|(now, ever)| *now >= machines && *ever >= readied).await;
+        let _ = ready.wait_for(|now| wanted(*now)).await;
     }
 
     pub(super) fn ready_now(&self) -> u64 {
-        self.ready.borrow().0
+        *self.ready.borrow()
+    }
+
+    /// A machine fell silent: its connection stays as it is.
+    pub(super) fn keep_open(&self, stream: TcpStream) {
+        self.silent.borrow_mut().push(stream);
+        self.seen.borrow_mut().vanished += 1;
+    }
+
+    /// How many of the silent connections the other side has ended by now.
+    pub(super) fn buried(&self) -> u64 {
+        let mut silent = self.silent.borrow_mut();
+        let before = silent.len();
+        silent.retain(|stream| drain(stream, |_| {}).unwrap_or(false));
+        self.buried.set(self.buried.get() + (before - silent.len()) as u64);
+        self.buried.get()
     }
 
     pub(super) fn take_figures(&self) -> Figures {
@@ -95,18 +129,14 @@ impl Company {
 
     /// A machine has the first job of its connection.
     pub(super) fn has_job(&self) {
-        self.ready.send_modify(|(now, ever)| {
-            *now += 1;
-            *ever += 1;
-        });
-        self.seen.borrow_mut().readied += 1;
+        self.ready.send_modify(|now| *now += 1);
     }
 
-    /// A connection has ended; whether it had a job, and what it still waited for.
-    pub(super) fn left(&self, had_job: bool, unanswered: u64) {
+    /// A connection is over, ended or left open; whether it had a job, and what it still waited for.
+    pub(super) fn left(&self, had_job: bool, ended: bool, unanswered: u64) {
         if had_job {
-            self.ready.send_modify(|(now, _)| *now -= 1);
-            self.seen.borrow_mut().disconnects += 1;
+            self.ready.send_modify(|now| *now -= 1);
+            self.seen.borrow_mut().disconnects += u64::from(ended);
         }
         self.in_flight.set(self.in_flight.get().saturating_sub(unanswered));
         self.seen.borrow_mut().unanswered += unanswered;

@@ -12,12 +12,12 @@ use tokio::{
 
 use super::{
     dial::{dial_short, drain, proxy_header, write_all},
-    machine::job_of,
+    machine::{job_of, submit_line},
 };
 use crate::{
     BenchError,
     orders::{Flood, FloodFigures},
-    premined::{NTIME, OWN, Premined},
+    premined::Premined,
 };
 
 /// Malformed messages that are written at once.
@@ -195,11 +195,6 @@ impl Attacker {
 
     fn failure(&self, slot: u32, job: &str, number: usize) -> String {
         let nonce = self.shares.failure(slot, number).unwrap_or_default();
-        format!(
-            "{{\"id\":{},\"method\":\"mining.submit\",\"params\":[\"bench.cheat{}\",\"{job}\",\"{}\",\"{NTIME:08x}\",\"{nonce:08x}\"]}}\n",
-            number + 3,
-            self.number,
-            hex::encode(OWN)
-        )
+        submit_line(number as u64 + 3, &format!("bench.cheat{}", self.number), job, nonce)
     }
 }

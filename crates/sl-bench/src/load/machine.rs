@@ -17,11 +17,13 @@ use super::{
 use crate::{
     instant::{micros, nanos},
     orders::{Acknowledged, Pace},
-    premined::{DIFFICULTY, NTIME, OWN},
+    premined::{HASHES, NTIME, OWN},
 };
 
 /// Where a call ends at the latest and the rest of a line begins.
 const HEAD: usize = 48;
+/// Shares that may wait for their answers; what is found meanwhile is lost, as with most machines.
+const MOST_IN_FLIGHT: usize = 32;
 const SUBSCRIBE: u64 = 1;
 const AUTHORIZE: u64 = 2;
 
@@ -31,8 +33,12 @@ pub(super) async fn live(company: Rc<Company>, at: u32) {
     let mut machine = Machine {
         name: format!("bench.m{number}"),
         number,
+        at,
         rng: Rng::with_seed(u64::from(number)),
         known: None,
+        job: None,
+        pace: Pace::Quiet,
+        vanished: false,
         company,
         talk: Talk::default(),
     };
@@ -40,9 +46,12 @@ pub(super) async fn live(company: Rc<Company>, at: u32) {
         let plan = machine.company.plan();
         // The end of a connection is counted; why it ended is the gateway's to tell.
         if let Ok(stream) = dial(plan.gateway, plan.source, machine.number).await {
-            let _ = machine.converse(&stream).await;
+            let silent = matches!(machine.converse(&stream).await, Ok(End::Silence));
+            machine.end(!silent);
+            if silent {
+                machine.company.keep_open(stream);
+            }
         }
-        machine.end();
         let Some(pause) = machine.company.plan().return_after_ms else { return };
         let jitter = machine.rng.f64() + 0.5;
         sleep(Duration::from_millis(pause).mul_f64(jitter)).await;
@@ -52,10 +61,17 @@ pub(super) async fn live(company: Rc<Company>, at: u32) {
 struct Machine {
     company: Rc<Company>,
     number: u32,
+    /// Which one it is among those of its process.
+    at: u32,
     name: String,
     rng: Rng,
     /// The session and the slot of its last connection.
     known: Option<(String, u32)>,
+    /// What it works on; it goes on where it was when it is given the same again.
+    job: Option<Job>,
+    pace: Pace,
+    /// Whether it has fallen silent once.
+    vanished: bool,
     talk: Talk,
 }
 
@@ -63,7 +79,9 @@ struct Machine {
 #[derive(Default)]
 struct Talk {
     slot: Option<u32>,
-    job: Option<Job>,
+    /// The difficulty that counts from the next job on; `None` before the first.
+    told: Option<f64>,
+    has_job: bool,
     /// The beginning of a line that has not come to its end.
     rest: Vec<u8>,
     out: Vec<u8>,
@@ -73,8 +91,21 @@ struct Talk {
 
 struct Job {
     id: String,
-    /// Shares of it that were sent.
-    used: usize,
+    difficulty: f64,
+    /// The nonce that it began with; after the last that was hashed before comes the first.
+    start: u32,
+    /// Hashes made of it.
+    made: u32,
+    /// When the next one was begun.
+    since: Instant,
+}
+
+/// How a connection came to its end.
+enum End {
+    /// The other side ended it.
+    Closed,
+    /// The machine fell silent.
+    Silence,
 }
 
 struct Sent {
@@ -94,38 +125,56 @@ struct Reply {
 }
 
 impl Machine {
-    async fn converse(&mut self, stream: &TcpStream) -> io::Result<()> {
+    async fn converse(&mut self, stream: &TcpStream) -> io::Result<End> {
         self.greet();
-        let mut pace = self.company.pace();
-        let mut due = self.next_share(*pace.borrow_and_update());
+        let mut will = self.company.will();
+        self.pace = will.borrow_and_update().pace;
+        let mut due = self.next_share();
         loop {
             if !self.talk.out.is_empty() {
                 let out = std::mem::take(&mut self.talk.out);
                 write_all(stream, &out).await?;
+            }
+            if self.at < will.borrow().vanish && !self.vanished && self.is_settled() {
+                self.vanished = true;
+                return Ok(End::Silence);
             }
             // Every branch is cancel-safe: readiness, a sleep, a change.
             tokio::select! {
                 readable = stream.readable() => {
                     readable?;
                     if !drain(stream, |bytes| self.hear(bytes, nanos()))? {
-                        return Ok(());
+                        return Ok(End::Closed);
+                    }
+                    // By chance the next share comes when it comes; by hashes another job has others.
+                    if matches!(self.pace, Pace::Hashes { .. }) {
+                        due = self.next_share();
                     }
                 }
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                     self.submit();
-                    due = self.next_share(*pace.borrow());
+                    due = self.next_share();
                 }
-                changed = pace.changed() => {
+                changed = will.changed() => {
                     if changed.is_err() {
-                        return Ok(());
+                        return Ok(End::Closed);
                     }
-                    due = self.next_share(*pace.borrow_and_update());
+                    self.pace = will.borrow_and_update().pace;
+                    if let Some(job) = &mut self.job {
+                        job.since = Instant::now();
+                    }
+                    due = self.next_share();
                 }
             }
-            if let Pace::Closed { in_flight } = *pace.borrow() {
+            if let Pace::Closed { in_flight } = self.pace {
                 while self.talk.in_flight.len() < in_flight && self.submit() {}
             }
         }
+    }
+
+    /// Whether it has a job, and nothing that it sent waits for an answer.
+    fn is_settled(&self) -> bool {
+        self.talk.has_job && self.talk.in_flight.is_empty()
     }
 
     fn greet(&mut self) {
@@ -147,27 +196,55 @@ impl Machine {
         self.talk.last_id = AUTHORIZE;
     }
 
-    fn next_share(&mut self, pace: Pace) -> Option<Instant> {
-        let Pace::Mean { seconds } = pace else { return None };
-        let wait = -(1.0 - self.rng.f64()).ln() * seconds;
-        Some(Instant::now() + Duration::from_secs_f64(wait))
+    /// When it has to send a share next; `None`: not by the clock.
+    fn next_share(&mut self) -> Option<Instant> {
+        match self.pace {
+            Pace::Mean { seconds } => {
+                let wait = -(1.0 - self.rng.f64()).ln() * seconds;
+                Some(Instant::now() + Duration::from_secs_f64(wait))
+            }
+            Pace::Hashes { per_second } => {
+                let made = self.found()?.made;
+                let job = self.job.as_ref()?;
+                Some(job.since + Duration::from_secs_f64(f64::from(made - job.made) / per_second))
+            }
+            Pace::Quiet | Pace::Closed { .. } => None,
+        }
+    }
+
+    /// The next share of its job, and how many hashes of the job are made with it.
+    fn found(&self) -> Option<Found> {
+        let (slot, job) = (self.talk.slot?, self.job.as_ref()?);
+        let shares = &self.company.shares;
+        let after = |nonce: u32| nonce + 1;
+        // From where it is to the last nonce, and from the first to where it began.
+        let place = job.start + job.made;
+        let late = (place < HASHES).then(|| shares.share(slot, place, job.difficulty)).flatten();
+        if let Some(nonce) = late {
+            return Some(Found { nonce, made: after(nonce) - job.start });
+        }
+        let nonce = shares.share(slot, place.saturating_sub(HASHES), job.difficulty)?;
+        (nonce < job.start).then(|| Found { nonce, made: HASHES - job.start + after(nonce) })
     }
 
     /// Sends the next share of its job; false where it has none.
     fn submit(&mut self) -> bool {
-        let (Some(slot), Some(job)) = (self.talk.slot, &mut self.talk.job) else { return false };
-        let Some(nonce) = self.company.shares.share(slot, job.used) else {
-            self.company.count(|seen| seen.exhausted += 1);
+        let found = if self.talk.has_job { self.found() } else { None };
+        let (Some(found), Some(job)) = (found, &mut self.job) else {
+            self.company.count(|seen| seen.exhausted += u64::from(self.talk.has_job));
             return false;
         };
-        job.used += 1;
+        if let Pace::Hashes { per_second } = self.pace {
+            job.since += Duration::from_secs_f64(f64::from(found.made - job.made) / per_second);
+        }
+        job.made = found.made;
+        if self.talk.in_flight.len() >= MOST_IN_FLIGHT {
+            self.company.count(|seen| seen.unsent += 1);
+            return true;
+        }
         self.talk.last_id += 1;
-        let (id, name, job) = (self.talk.last_id, &self.name, job.id.clone());
-        let line = format!(
-            "{{\"id\":{id},\"method\":\"mining.submit\",\"params\":[\"{name}\",\"{job}\",\"{}\",\"{NTIME:08x}\",\"{nonce:08x}\"]}}\n",
-            hex::encode(OWN)
-        );
-        self.talk.out.extend_from_slice(line.as_bytes());
+        let (id, nonce, job) = (self.talk.last_id, found.nonce, job.id.clone());
+        self.talk.out.extend_from_slice(submit_line(id, &self.name, &job, nonce).as_bytes());
         self.talk.in_flight.push_back(Sent { id, at: nanos(), job, nonce });
         self.company.sent();
         true
@@ -195,9 +272,9 @@ impl Machine {
             self.job(line, at);
         } else if says(b"\"method\":\"mining.set_difficulty\"") {
             let told: Option<Value> = serde_json::from_slice(line).ok();
-            let told = told.and_then(|told| told["params"][0].as_f64());
-            let same = told.is_some_and(|told| (told / DIFFICULTY - 1.0).abs() < 1e-6);
-            self.company.count(|seen| seen.other_difficulty += u64::from(!same));
+            let Some(told) = told.and_then(|told| told["params"][0].as_f64()) else { return };
+            let another = self.talk.told.replace(told).is_some_and(|before| before != told);
+            self.company.count(|seen| seen.retargets += u64::from(another));
         } else if let Ok(reply) = serde_json::from_slice::<Reply>(line) {
             self.reply(&reply, at);
         }
@@ -209,11 +286,23 @@ impl Machine {
         let ntime = format!("\"{NTIME:08x}\"");
         let tail = line.get(line.len().saturating_sub(HEAD)..).unwrap_or(line);
         let again = !tail.windows(ntime.len()).any(|part| part == ntime.as_bytes());
-        let first = self.talk.job.is_none();
-        // A later time in it says that it is the job of before: its shares are used up as they were.
-        let used = self.talk.job.as_ref().filter(|_| again).map_or(0, |job| job.used);
-        self.talk.job = Some(Job { id: id.to_owned(), used });
-        if first {
+        let (now, difficulty) = (Instant::now(), self.talk.told.unwrap_or_default());
+        // A later time in it says that it is the job of before, and its hashes were made as they were.
+        let same = |job: &Job| again || job.id == id;
+        self.job = Some(match self.job.take().filter(same) {
+            Some(job) => Job { id: id.to_owned(), difficulty, ..job.at(self.pace, now) },
+            None => {
+                let (start, phase) = (self.rng.u32(0..HASHES), self.rng.f64());
+                let since = match self.pace {
+                    Pace::Hashes { per_second } => {
+                        now + Duration::from_secs_f64(phase / per_second)
+                    }
+                    _ => now,
+                };
+                Job { id: id.to_owned(), difficulty, start, made: 0, since }
+            }
+        });
+        if !std::mem::replace(&mut self.talk.has_job, true) {
             self.company.has_job();
         }
     }
@@ -249,15 +338,44 @@ impl Machine {
         let Some(slot) = slot else { return };
         if self.known.as_ref().is_some_and(|(_, known)| *known != slot) {
             self.company.count(|seen| seen.strangers += 1);
+            self.job = None;
         }
         self.known = Some((session, slot));
         self.talk.slot = Some(slot);
     }
 
-    fn end(&mut self) {
+    /// Its connection is over: it was ended, or is left open.
+    fn end(&mut self, ended: bool) {
         let talk = std::mem::take(&mut self.talk);
-        self.company.left(talk.job.is_some(), talk.in_flight.len() as u64);
+        self.company.left(talk.has_job, ended, talk.in_flight.len() as u64);
     }
+}
+
+/// A share that a machine has found.
+struct Found {
+    nonce: u32,
+    made: u32,
+}
+
+impl Job {
+    /// As it stands at this instant: hashes that were no shares were made, too.
+    fn at(mut self, pace: Pace, now: Instant) -> Self {
+        if let Pace::Hashes { per_second } = pace {
+            let more = now.saturating_duration_since(self.since).as_secs_f64() * per_second;
+            let more = (more as u32).min(HASHES - self.made);
+            self.made += more;
+            self.since += Duration::from_secs_f64(f64::from(more) / per_second);
+        }
+        self
+    }
+}
+
+/// A share as it is sent.
+pub(crate) fn submit_line(id: u64, worker: &str, job: &str, nonce: u32) -> String {
+    format!(
+        "{{\"id\":{id},\"method\":\"mining.submit\",\"params\":[\"{worker}\",\"{job}\",\"{}\",\"{NTIME:08x}\",\"{nonce:08x}\"]}}\n",
+        hex::encode(OWN)
+    )
 }
 
 /// The job's id in a notify, without reading the rest of it.

@@ -9,7 +9,7 @@ use super::{company::Company, machine};
 use crate::{
     orders::{Figures, Machines, Pace},
     pool::Pool,
-    premined::{EACH, Premined},
+    premined::{HASHES, Premined},
 };
 
 const COUNT: u32 = 3;
@@ -48,6 +48,7 @@ async fn machines_work_off_their_shares_and_count_what_they_see() {
         per_second: 1000,
         proxied: false,
         return_after_ms: None,
+        pace: Pace::Quiet,
     };
     let company = Rc::new(Company::with(plan, Premined::made_up()));
     company.time_jobs();
@@ -57,9 +58,9 @@ async fn machines_work_off_their_shares_and_count_what_they_see() {
         .run_until(async move {
             let tasks: Vec<_> =
                 (0..COUNT).map(|at| spawn_local(machine::live(of.clone(), at))).collect();
-            soon(of.until_ready(COUNT.into(), COUNT.into())).await;
+            soon(of.until_ready(|now| now == u64::from(COUNT))).await;
             of.set_pace(Pace::Closed { in_flight: 2 });
-            let each = EACH as u64;
+            let each = u64::from(HASHES);
             let all = u64::from(COUNT) * each;
             // One slot for all: the first to send a share has it, the others are told so.
             let seen = until(&of, |seen| seen.accepted + seen.refused() == all).await;
@@ -67,7 +68,7 @@ async fn machines_work_off_their_shares_and_count_what_they_see() {
             assert_eq!(seen.latencies.len() as u64, all);
             pool.job(true);
             let seen = until(&of, |seen| seen.accepted + seen.refused() == all).await;
-            assert_eq!((seen.accepted, seen.sent, seen.other_difficulty), (each, all, 0));
+            assert_eq!((seen.accepted, seen.sent, seen.retargets), (each, all, 0));
             assert_eq!(of.acknowledged().len() as u64, 2 * each);
             pool.kill();
             for task in tasks {

@@ -5,7 +5,12 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::{ONE_OF, Stage, number, times};
-use crate::{BenchError, Bound, Figure, instant::micros, rig::Rig};
+use crate::{
+    BenchError, Bound, Figure,
+    floor::{self, Bare},
+    instant::micros,
+    rig::Rig,
+};
 
 /// From the job to the last write that has returned, in milliseconds.
 const MOST: f64 = 100.0;
@@ -39,6 +44,8 @@ pub(super) async fn run(rig: &Rig) -> Result<Vec<Figure>, BenchError> {
     let seen = stage.herd.figures().await?;
     let state = stage.gateway.state().await?;
     stage.clear(rig).await?;
+    // The same writes with nothing around them, now that nothing else runs.
+    let bare = floor::of(rig, Bare::Jobs, MACHINES).await?;
     let latency = |name: &str| number(&state, &format!("/summary/gateway/job_latency/{name}"));
     let (mut all, mut last) = (Vec::new(), Vec::new());
     let written = pool.written();
@@ -57,9 +64,13 @@ pub(super) async fn run(rig: &Rig) -> Result<Vec<Figure>, BenchError> {
         Figure::new("last write returned, worst job", latency("max_ms"), "ms")
             .wanted(Bound::AtMost(MOST)),
         Figure::new("last write returned, median job", latency("p50_ms"), "ms"),
+        Figure::new("bare fan-out to all, worst", bare.worst_s() * 1e3, "ms"),
+        Figure::new("bare fan-out to all, median", bare.median_s() * 1e3, "ms"),
+        Figure::new("gateway / bare, median", latency("p50_ms") / (bare.median_s() * 1e3), "times"),
         Figure::new("jobs", latency("count"), ""),
         Figure::new("gateway, each machine and job", used.total_s() * each, "µs"),
         Figure::new("in the kernel", used.kernel_s() * each, "µs"),
+        Figure::new("bare write, each", bare.cpu_each_us(), "µs"),
     ];
     figures.extend(times("pool's write to a client's read", &all));
     figures.extend(times("pool's write to the last client's read", &last));

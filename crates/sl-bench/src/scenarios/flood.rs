@@ -4,13 +4,14 @@ use std::{net::Ipv4Addr, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
-use super::{LOADS, ONE_OF, Stage, jobs, settled, times, unharmed};
+use super::{LOADS, ONE_OF, Stage, Watched, settled, spread, unharmed};
 use crate::{
     BenchError, Bound, Figure,
     gateway::Gateway,
     herd::{Herd, Spread},
     instant::quantile,
-    orders::{Figures, Flood, Pace},
+    orders::{Figures, Flood, FloodFigures, Pace},
+    pool::Pool,
     rig::Rig,
 };
 
@@ -19,66 +20,50 @@ const HONEST: u32 = 1000;
 const MEAN: f64 = 2.0;
 /// How much slower an acknowledgement may be than beside an equal burner.
 const MOST: f64 = 2.0;
+/// After a change, until it is watched: the throng of the first instant and the late answers of what
+/// was before are not what a flood or a burner does.
+const SETTLE: Duration = Duration::from_millis(1500);
 /// All that come from here name their client by a PROXY header.
 const BALANCERS: &str = "  proxy_from: ['127.0.10.0/24', '127.0.11.0/24', '127.0.12.0/24', '127.0.13.0/24', '127.0.20.0/24']\n";
 const FLOOD_FROM: Ipv4Addr = Ipv4Addr::new(127, 0, 20, 1);
 
 pub(super) async fn run(rig: &Rig) -> Result<Vec<Figure>, BenchError> {
-    let time = Duration::from_secs(rig.or(5, 20));
+    let windows = rig.or(3, 6);
+    let time = Duration::from_secs(rig.or(3, 8));
     let messages = rig.or(100_000, 1_000_000);
     let pool = rig.pool(ONE_OF).await?;
     let more = format!("  shares_per_minute: 30\n{BALANCERS}");
     let plan = rig.plan("flood", &[pool.address], &more)?;
     let gateway = Gateway::start(rig, &plan).await?;
     let mut herd = Herd::start(rig, LOADS, rig.load_cpu).await?;
-    herd.machines(rig, &Spread { proxied: true, ..super::spread(&plan, HONEST) }).await?;
-    let mut stage = Stage { plan, gateway, herd };
-    let mut burner = Herd::start(rig, 1, rig.gateway_cpu).await?;
-    let mut flood = Herd::start(rig, 1, rig.load_cpu).await?;
-    let _jobs = jobs(&pool, Duration::from_secs(4));
-    stage.herd.pace(Pace::Mean { seconds: MEAN }).await?;
-    sleep(Duration::from_secs(2)).await;
+    herd.machines(rig, &Spread { proxied: true, ..spread(&plan, HONEST) }).await?;
+    let mut field = Field {
+        stage: Stage { plan, gateway, herd },
+        flood: Herd::start(rig, 1, rig.load_cpu).await?,
+        burner: Herd::start(rig, 1, rig.gateway_cpu).await?,
+        pool,
+        time,
+        done: FloodFigures::default(),
+        all: Figures::default(),
+    };
+    field.stage.herd.pace(Pace::Mean { seconds: MEAN }).await?;
 
-    let mut all = Figures::default();
-    let quiet = watch(&mut stage, time, &mut all).await?;
-
-    flood
-        .flood(Flood {
-            gateway: stage.plan.address,
-            shares: rig.shares(),
-            source: FLOOD_FROM,
-            malformed: 200,
-            slow: 1000,
-            invalid: 50,
-        })
-        .await?;
-    sleep(Duration::from_secs(1)).await;
-    let load = flood.cpu_s();
-    let flooded = watch(&mut stage, time, &mut all).await?;
-    let load = (flood.cpu_s() - load) / flooded.lasted;
-    let end = Instant::now() + Duration::from_secs(60);
-    while flood.flood_so_far().await?.malformed < messages && Instant::now() < end {
-        sleep(Duration::from_millis(200)).await;
+    // Turn by turn, so that whatever else the machine does is in all of them.
+    let (mut quiet, mut flooded, mut beside) =
+        (Phase::default(), Phase::default(), Phase::default());
+    for _ in 0..windows {
+        field.quiet(&mut quiet).await?;
+        field.flooded(rig, &mut flooded).await?;
+        let gateway = (flooded.last_cpu() - quiet.last_cpu()).clamp(0.0, 1.0);
+        field.beside(gateway, flooded.last_load(), &mut beside).await?;
     }
-    let done = flood.end_flood().await?;
-    sleep(Duration::from_secs(1)).await;
-
-    // The same CPU time is taken from both sides by somebody who only burns it.
-    let burnt = (flooded.cpu - quiet.cpu).clamp(0.0, 1.0);
-    burner.burn(burnt, time + Duration::from_secs(1)).await?;
-    flood.burn(load, time + Duration::from_secs(1)).await?;
-    let beside = watch(&mut stage, time, &mut all).await?;
-    burner.burnt().await?;
-    flood.burnt().await?;
-
+    field.flood_on(rig, messages).await?;
+    let Field { mut stage, done, mut all, .. } = field;
     stage.herd.pace(Pace::Quiet).await?;
     all.add(settled(&mut stage.herd).await?);
     let state = stage.gateway.state().await?;
     stage.clear(rig).await?;
-    let ratio = |part| {
-        let of = |phase: &Phase| quantile(&phase.latencies, part).map_or(f64::NAN, f64::from);
-        of(&flooded) / of(&beside)
-    };
+    let ratio = |part| flooded.latency(part) / beside.latency(part);
     let mut figures = vec![
         Figure::new("acknowledgement against an equal burner, p99", ratio(0.99), "times")
             .wanted(Bound::AtMost(MOST)),
@@ -87,12 +72,11 @@ pub(super) async fn run(rig: &Rig) -> Result<Vec<Figure>, BenchError> {
     ];
     figures.extend(unharmed(&all));
     figures.push(Figure::new("honest shares", all.sent as f64, "shares"));
-    figures.extend(times("acknowledgement without a flood", &quiet.latencies));
-    figures.extend(times("acknowledgement in the flood", &flooded.latencies));
-    figures.extend(times("acknowledgement beside a burner", &beside.latencies));
-    figures.push(Figure::new("gateway without a flood", quiet.cpu, "of a core"));
-    figures.push(Figure::new("gateway in the flood", flooded.cpu, "of a core"));
-    figures.push(Figure::new("flood's own processes", load, "of a core"));
+    figures.push(Figure::new("turns, of which the median counts", f64::from(windows), ""));
+    figures.extend(quiet.figures("without a flood"));
+    figures.extend(flooded.figures("in the flood"));
+    figures.extend(beside.figures("beside a burner"));
+    figures.push(Figure::new("flood's own processes", median(&flooded.load), "of a core"));
     let count = |name: &str, count: u64, unit: &str| Figure::new(name, count as f64, unit);
     figures.push(
         count("malformed messages", done.malformed, "messages")
@@ -111,24 +95,178 @@ pub(super) async fn run(rig: &Rig) -> Result<Vec<Figure>, BenchError> {
     Ok(figures)
 }
 
-/// A time that was watched.
-struct Phase {
-    latencies: Vec<u32>,
-    /// Of the gateway, as a part of a core.
-    cpu: f64,
-    lasted: f64,
+/// Everybody who takes part.
+struct Field {
+    stage: Stage,
+    flood: Herd,
+    burner: Herd,
+    pool: Pool,
+    /// How long a turn is watched.
+    time: Duration,
+    /// What floods have done so far.
+    done: FloodFigures,
+    all: Figures,
 }
 
-async fn watch(stage: &mut Stage, time: Duration, all: &mut Figures) -> Result<Phase, BenchError> {
-    let mut before = stage.herd.figures().await?;
-    before.latencies.clear();
-    all.add(before);
-    let (cpu, begin) = (stage.gateway.cpu(), Instant::now());
-    sleep(time).await;
-    let lasted = begin.elapsed().as_secs_f64();
-    let cpu = stage.gateway.cpu().since(&cpu).total_s() / lasted;
-    let mut seen = stage.herd.figures().await?;
-    let latencies = std::mem::take(&mut seen.latencies);
-    all.add(seen);
-    Ok(Phase { latencies, cpu, lasted })
+impl Field {
+    async fn quiet(&mut self, phase: &mut Phase) -> Result<(), BenchError> {
+        let watched = self.watch().await?;
+        phase.add(watched, 0.0);
+        Ok(())
+    }
+
+    async fn flooded(&mut self, rig: &Rig, phase: &mut Phase) -> Result<(), BenchError> {
+        self.begin_flood(rig).await?;
+        sleep(SETTLE).await;
+        let (load, begin) = (self.flood.cpu_s(), Instant::now());
+        let watched = self.watch().await?;
+        let load = (self.flood.cpu_s() - load) / begin.elapsed().as_secs_f64();
+        self.end_flood().await?;
+        phase.add(watched, load);
+        Ok(())
+    }
+
+    /// The same CPU time is taken from both sides by somebody who only burns it.
+    async fn beside(
+        &mut self,
+        gateway: f64,
+        load: f64,
+        phase: &mut Phase,
+    ) -> Result<(), BenchError> {
+        let time = self.time + 2 * SETTLE;
+        self.burner.burn(gateway, time).await?;
+        self.flood.burn(load, time).await?;
+        sleep(SETTLE).await;
+        let watched = self.watch().await?;
+        self.burner.burnt().await?;
+        self.flood.burnt().await?;
+        phase.add(watched, load);
+        Ok(())
+    }
+
+    /// Goes on until so many malformed messages were sent in all.
+    async fn flood_on(&mut self, rig: &Rig, messages: u64) -> Result<(), BenchError> {
+        let end = Instant::now() + Duration::from_secs(60);
+        if self.done.malformed < messages {
+            self.begin_flood(rig).await?;
+            let so_far = self.done.malformed;
+            while so_far + self.flood.flood_so_far().await?.malformed < messages
+                && Instant::now() < end
+            {
+                sleep(Duration::from_millis(200)).await;
+            }
+            self.end_flood().await?;
+        }
+        Ok(())
+    }
+
+    async fn begin_flood(&mut self, rig: &Rig) -> Result<(), BenchError> {
+        let flood = Flood {
+            gateway: self.stage.plan.address,
+            shares: rig.shares(),
+            source: FLOOD_FROM,
+            malformed: 200,
+            slow: 1000,
+            invalid: 50,
+        };
+        self.flood.flood(flood).await
+    }
+
+    async fn end_flood(&mut self) -> Result<(), BenchError> {
+        self.done.add(self.flood.end_flood().await?);
+        sleep(SETTLE).await;
+        Ok(())
+    }
+
+    /// A turn: every one has one job, in its middle, so that none has more of what jobs delay.
+    async fn watch(&mut self) -> Result<Watched, BenchError> {
+        self.all.add(self.stage.herd.figures().await?);
+        let job = async {
+            sleep(self.time / 2).await;
+            self.pool.job(false);
+        };
+        let (mut watched, ()) = tokio::try_join!(self.stage.watch(self.time), async {
+            job.await;
+            Ok(())
+        })?;
+        let latencies = std::mem::take(&mut watched.seen.latencies);
+        self.all.add(std::mem::take(&mut watched.seen));
+        watched.seen.latencies = latencies;
+        Ok(watched)
+    }
+}
+
+/// What was seen in turns of one kind.
+#[derive(Default)]
+struct Phase {
+    /// Of each turn, in microseconds, sorted.
+    latencies: Vec<Vec<u32>>,
+    /// Of the gateway, as a part of a core.
+    cpu: Vec<f64>,
+    /// Of the flood's processes, or of those in their place.
+    load: Vec<f64>,
+}
+
+impl Phase {
+    fn add(&mut self, watched: Watched, load: f64) {
+        self.cpu.push(watched.used.total_s() / watched.lasted);
+        self.load.push(load);
+        self.latencies.push(watched.seen.latencies);
+    }
+
+    fn last_cpu(&self) -> f64 {
+        self.cpu.last().copied().unwrap_or_default()
+    }
+
+    fn last_load(&self) -> f64 {
+        self.load.last().copied().unwrap_or_default()
+    }
+
+    /// A quantile of each turn, in milliseconds.
+    fn quantiles(&self, part: f64) -> Vec<f64> {
+        let of = |turn: &Vec<u32>| quantile(turn, part).map_or(f64::NAN, |it| f64::from(it) / 1e3);
+        self.latencies.iter().map(of).collect()
+    }
+
+    /// The median turn's quantile.
+    fn latency(&self, part: f64) -> f64 {
+        median(&self.quantiles(part))
+    }
+
+    fn figures(&self, when: &str) -> Vec<Figure> {
+        let worst = self.quantiles(0.99).into_iter().fold(f64::NAN, f64::max);
+        let time =
+            |what: &str, ms| Figure::new(&format!("acknowledgement {when}, {what}"), ms, "ms");
+        vec![
+            time("median", self.latency(0.5)),
+            time("p99", self.latency(0.99)),
+            time("p99 of the worst turn", worst),
+            Figure::new(&format!("gateway {when}"), median(&self.cpu), "of a core"),
+        ]
+    }
+}
+
+/// The middle one; of two the lower.
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    sorted.get(sorted.len().saturating_sub(1) / 2).copied().unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_turn_counts() {
+        let phase = Phase {
+            latencies: vec![vec![1000, 2000], vec![9000, 90_000], vec![1500, 3000]],
+            cpu: vec![0.5, 0.1, 0.2],
+            load: Vec::new(),
+        };
+        assert_eq!((phase.latency(0.5), phase.latency(0.99)), (1.5, 3.0));
+        let shown: Vec<Option<f64>> = phase.figures("now").iter().map(|it| it.value).collect();
+        assert_eq!(shown, [Some(1.5), Some(3.0), Some(90.0), Some(0.2)]);
+        assert!(median(&[]).is_nan() && median(&[4.0, 2.0]) == 2.0);
+    }
 }

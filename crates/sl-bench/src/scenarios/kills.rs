@@ -24,6 +24,9 @@ const MACHINES: u32 = 200;
 const MEAN: f64 = 0.1;
 /// Often enough that no machine is without a share to send.
 const JOBS: Duration = Duration::from_millis(300);
+/// Each so many kills comes while the gateway starts, at most so many microseconds after it was begun.
+const EARLY: u64 = 4;
+const START: u64 = 300_000;
 /// A machine is back a minute after a restart at the latest.
 const BACK: f64 = 60.0;
 
@@ -39,16 +42,26 @@ pub(super) async fn run(rig: &Rig) -> Result<Vec<Figure>, BenchError> {
     herd.keep_acknowledged().await?;
     herd.pace(Pace::Mean { seconds: MEAN }).await?;
     let (mut rng, mut seen) = (Rng::with_seed(7), Figures::default());
-    let mut back = Vec::new();
-    for round in 1..=kills {
-        sleep(Duration::from_micros(rng.u64(5_000..250_000))).await;
+    let (mut back, mut begin, mut early) = (Vec::new(), None, 0.0);
+    for kill in 1..=kills {
+        let wait = if kill % EARLY == 0 {
+            early += 1.0;
+            rng.u64(..START)
+        } else {
+            herd.ready(MACHINES).await?;
+            back.extend(begin.as_ref().map(millis_since));
+            seen.add(herd.figures().await?);
+            rng.u64(5_000..250_000)
+        };
+        sleep(Duration::from_micros(wait)).await;
         gateway.kill()?;
-        let begin = Instant::now();
+        // Whoever has a job after this has it of the next gateway.
+        herd.gone().await?;
+        begin = Some(Instant::now());
         gateway = Gateway::spawn(rig, &plan)?;
-        herd.ready(MACHINES, round + 1).await?;
-        back.push(u32::try_from(begin.elapsed().as_millis()).unwrap_or(u32::MAX));
-        seen.add(herd.figures().await?);
     }
+    herd.ready(MACHINES).await?;
+    back.extend(begin.as_ref().map(millis_since));
     herd.pace(Pace::Quiet).await?;
     seen.add(settled(&mut herd).await?);
     let acknowledged = herd.acknowledged().await?;
@@ -63,6 +76,7 @@ pub(super) async fn run(rig: &Rig) -> Result<Vec<Figure>, BenchError> {
     let wrong: u64 = seen.refused.iter().filter(|(code, _)| **code != 21).map(|(_, n)| n).sum();
     Ok(vec![
         Figure::new("kills", kills as f64, ""),
+        Figure::new("of these, while it started", early, "").wanted(Bound::AtLeast(1.0)),
         Figure::new("acknowledged", acknowledged.len() as f64, "shares")
             .wanted(Bound::AtLeast(kills as f64)),
         Figure::new("acknowledged, not in the journal", missing as f64, "shares")
@@ -81,6 +95,10 @@ pub(super) async fn run(rig: &Rig) -> Result<Vec<Figure>, BenchError> {
         )
         .wanted(Bound::AtLeast(1.0)),
     ])
+}
+
+fn millis_since(begin: &Instant) -> u32 {
+    u32::try_from(begin.elapsed().as_millis()).unwrap_or(u32::MAX)
 }
 
 /// The accepted shares of the journal, by the program's own export.

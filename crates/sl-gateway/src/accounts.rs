@@ -86,21 +86,24 @@ impl Accounts {
     /// Nobody is left who could tell anything: only the source, and the journal.
     async fn drain(mut self, retry: &mut Interval) {
         let until = Instant::now() + DRAIN;
-        while self.forward.open() > 0 {
+        while self.forward.open() > 0 || self.recorder.is_behind() {
             tokio::select! {
                 verdict = self.verdicts.recv() => match verdict {
                     Some(verdict) => self.settle(&verdict),
                     None => break,
                 },
-                _ = retry.tick(), if self.forward.wants_retry() => self.retry(),
+                _ = retry.tick(), if self.forward.wants_retry() || self.recorder.is_behind() => self.retry(),
                 () = sleep_until(until) => break,
             }
+            self.flush();
         }
         let why = "the gateway stopped before the source could say";
         for sent in self.forward.abandon() {
             self.lose(&sent, why);
         }
         self.flush();
+        let unrecorded = self.recorder.give_up();
+        self.ledger.unrecorded(unrecorded);
         self.show(Duration::ZERO);
     }
 
@@ -109,6 +112,7 @@ impl Accounts {
             Event::Issued(issued) => self.recorder.job(issued),
             Event::Refused(turned) => self.recorder.turned(turned),
             Event::Ready(arrival) => self.recorder.slot(arrival, arrival.difficulty),
+            Event::Freed(freed) => self.recorder.freed(freed),
             Event::Source { event, why } => self.recorder.source(event, why),
             Event::Difficulty { machine, difficulty } => {
                 if let Some(arrival) = self.ledger.machine(*machine) {
@@ -209,14 +213,14 @@ impl Accounts {
 
     fn show(&mut self, age: Duration) {
         let now = self.clock.mono();
-        self.ledger.unwritten(self.recorder.take_unwritten());
+        self.ledger.unwritten(self.recorder.take_unkept());
         self.ledger.measure(now, age);
         self.ledger.look(&self.standards, now);
         let slots = *self.slots.borrow();
         let waiting = self.forward.open() as u64;
-        let ledger = &mut *self.ledger;
+        let (ledger, standards) = (&mut *self.ledger, &self.standards);
         self.status.send_modify(|status| {
-            ledger.show(status, now);
+            ledger.show(standards, status, now);
             status.forwarded.waiting = waiting;
             status.slots = slots;
         });
@@ -259,15 +263,7 @@ mod tests {
         let ledger = home.lock_owned().await;
         let recorder = Recorder::new(None, clock, SourceId::new("test"), 0);
         let (_judged_in, judged) = mpsc::channel(1);
-        let settings = crate::GatewaySettings::default();
-        let live = watch::Sender::new(Arc::new(crate::live::Live::new(
-            settings,
-            crate::own::Own::default(),
-        )))
-        .subscribe();
-        let shortfall =
-            sl_guard::proof::ShortfallRules::design(sl_guard::proof::Requirement::default());
-        let standards = Standards { live, shortfall: shortfall.expect("in range") };
+        let standards = crate::ledger::tests::standards();
         let accounts = Accounts {
             standards,
             judged,

@@ -7,7 +7,7 @@ use sl_guard::{
     validate::{Message, MessageValidator, Validators, Verdict},
 };
 use sl_stratum::{
-    Line, LineSplitter,
+    Id, Line, LineSplitter,
     server::{Close, Input, Output, Session},
 };
 use sl_units::Mono;
@@ -24,7 +24,7 @@ use crate::{
     outgoing::Outgoing,
     shard::{Admitted, Report, Shared},
     share::Told,
-    slots::SlotCall,
+    slots::{Notice, SlotCall},
     transport::{Arrived, poll_chunk},
     vardiff::LEAST_LOOK,
     verifier::{Busy, Room},
@@ -78,6 +78,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, admitted: Admitted) {
         renewal: None,
         last_share: now,
         held: None,
+        notice: Notice::default(),
         ending: None,
         out: Outgoing::default(),
         timer: Box::pin(sleep_until(shared.clock.instant_of(now + shared.authorize_within()))),
@@ -130,6 +131,8 @@ struct Connection {
     renewal: Option<Mono>,
     last_share: Mono,
     held: Option<Box<Held>>,
+    /// That its machine has come by another connection.
+    notice: Notice,
     ending: Option<Ending>,
 }
 
@@ -148,6 +151,8 @@ enum Woken {
     /// All that waited has left.
     Written(io::Result<()>),
     Time,
+    /// Its machine has come by another connection.
+    Ousted,
 }
 
 impl Connection {
@@ -197,7 +202,7 @@ impl Connection {
             open && roomy && allowed && self.held.is_none() && self.machine.due() < self.most_due();
         let (wire, out) = (&mut self.arrived.wire, &mut self.out);
         // Every branch is cancel-safe: a change, a verdict that stays due, a place in a queue that is
-        // kept, bytes that are taken or not, a sleep.
+        // kept, bytes that are taken or not, a sleep, a notice that stays to be given.
         tokio::select! {
             biased;
             told = self.machine.verdict() => Woken::Verdict(told),
@@ -212,6 +217,7 @@ impl Connection {
             }) => moved,
             changed = self.board.changed(), if open => Woken::Board(changed.is_ok()),
             () = self.timer.as_mut() => Woken::Time,
+            () = self.notice.given(), if open => Woken::Ousted,
         }
     }
 
@@ -236,6 +242,7 @@ impl Connection {
                     self.read(&held.rest).await;
                 }
             }
+            Woken::Ousted => return Err(Over(None)),
             Woken::Written(written) => return written.map_err(|_| Over(None)),
             Woken::Heard(Ok(chunk)) => self.hear(&chunk).await,
             Woken::Heard(Err(_)) => return Err(Over(None)),
@@ -282,7 +289,10 @@ impl Connection {
         if let Some((slot, resumed, memory)) = self.machine.leave() {
             // With a slot of one that never got that far no job was ever out.
             let call = match self.ready || resumed {
-                true => SlotCall::GiveBack { slot, memory },
+                true => {
+                    let worker = self.machine.session.users().next().map(Into::into);
+                    SlotCall::GiveBack { slot, worker, memory }
+                }
                 false => SlotCall::Release { slot },
             };
             if self.shared.slots.send(call).await.is_err() {
@@ -317,7 +327,8 @@ impl Connection {
                 let message = Message::line(bytes);
                 let message = if known { message.after_authorize() } else { message };
                 if let Verdict::Refuse(complaint) = self.validators.check(&message, now) {
-                    self.unfit(&complaint).await;
+                    let id = Id::of_line(bytes);
+                    self.unfit(id, &complaint).await;
                     continue;
                 }
             }

@@ -68,7 +68,7 @@ pub(crate) struct Door<'a> {
     /// For machines that speak TLS.
     pub(crate) tls: Option<TcpListener>,
     /// A listener at another address, already open.
-    pub(crate) listeners: &'a mut mpsc::Receiver<std::net::TcpListener>,
+    pub(crate) listeners: &'a mut mpsc::Receiver<TcpListener>,
     pub(crate) side: &'a mut mpsc::Receiver<Arrived>,
     pub(crate) shards: Vec<mpsc::Sender<Admitted>>,
     pub(crate) verifiers: Vec<Verifier>,
@@ -380,11 +380,9 @@ impl Door<'_> {
     }
 
     /// The listener at the new address takes over; machines that are connected stay.
-    fn move_to(&mut self, listener: std::net::TcpListener) {
-        let moved = TcpListener::from_std(listener)
-            .and_then(|listener| listener.local_addr().map(|address| (listener, address)));
-        match moved {
-            Ok((listener, address)) => {
+    fn move_to(&mut self, listener: TcpListener) {
+        match listener.local_addr() {
+            Ok(address) => {
                 tracing::info!(%address, "machines connect here from now on");
                 self.listener = listener;
                 self.status.send_modify(|status| status.listen = Some(address));

@@ -33,13 +33,8 @@ pub enum GatewayError {
     #[error(transparent)]
     Bind(#[from] BindError),
     /// A changed address cannot be had; the gateway listens where it did.
-    #[error("cannot listen on {address}: {wrong}; the gateway listens where it did")]
-    Move {
-        /// The address.
-        address: SocketAddr,
-        /// What the operating system answered.
-        wrong: std::io::Error,
-    },
+    #[error("{0}; the gateway listens where it did")]
+    Move(#[source] BindError),
     /// The gateway is busy with an address that was changed just before.
     #[error("the address was changed just before; try again in a second")]
     Busy,

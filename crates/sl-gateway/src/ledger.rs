@@ -8,7 +8,7 @@ use std::{
 use sl_chain::coins::Ticker;
 use sl_guard::{CloseWhy, GuardCounters, Step, proof::ShortfallRules, proxy_protocol::ProxyError};
 use sl_telemetry::Histogram;
-use sl_units::{HashRate, Mono, ShareDifficulty, Target};
+use sl_units::{HashRate, Mono, ShareDifficulty};
 use sl_work::{Outcome, Proven, WorkerName};
 use tokio::sync::{oneshot, watch};
 
@@ -18,7 +18,9 @@ use crate::{
     door::DoorCounts,
     forward::{Sent, Up},
     live::Live,
-    share::{Filed, Reason, Turned},
+    recorder::Unkept,
+    share::{Filed, Reason, Turned, reached},
+    slots::Freed,
 };
 
 mod diligence;
@@ -52,6 +54,8 @@ pub(crate) enum Event {
     Difficulty { machine: u64, difficulty: ShareDifficulty },
     /// A share was refused before it was hashed.
     Refused(Box<Turned>),
+    /// A slot is nobody's any more.
+    Freed(Box<Freed>),
     /// The source changed its state.
     Source { event: &'static str, why: Arc<str> },
     /// What the session itself refused.
@@ -171,6 +175,8 @@ impl Ledger {
                 self.connected += 1;
             }
             Event::AcceptFailed => self.protection.accept_errors += 1,
+            // Only the journal wants to know.
+            Event::Freed(_) => {}
             Event::Issued(issued) => {
                 self.jobs += u64::from(issued.is_first());
                 if issued.is_first() {
@@ -328,9 +334,15 @@ impl Ledger {
         self.machines.get(&machine).map(|machine| &machine.arrival)
     }
 
-    /// Entries on refused shares that the journal had no room for.
-    pub(crate) const fn unwritten(&mut self, refusals: u64) {
+    /// What the journal had no room for.
+    pub(crate) const fn unwritten(&mut self, unkept: Unkept) {
+        let Unkept { refusals, verdicts, jobs, blocks, sources, slots } = unkept;
         self.protection.refusals_unwritten += refusals;
+        self.protection.verdicts_unwritten += verdicts;
+        self.protection.jobs_unwritten += jobs;
+        self.protection.blocks_unwritten += blocks;
+        self.protection.sources_unwritten += sources;
+        self.protection.slots_unwritten += slots;
     }
 
     /// An earlier run of the program proved this rate of each machine of a worker.
@@ -358,14 +370,7 @@ impl Ledger {
 
     /// A share proves nothing.
     pub(crate) fn refused(&mut self, machine: u64, worker: &WorkerName, reason: Reason) {
-        *match reason {
-            Reason::UnknownJob => &mut self.shares.unknown_job,
-            Reason::Duplicate => &mut self.shares.duplicate,
-            Reason::LowDifficulty => &mut self.shares.low_difficulty,
-            Reason::Ntime => &mut self.shares.ntime,
-            Reason::Busy => &mut self.shares.busy,
-            Reason::Malformed => &mut self.shares.malformed,
-        } += 1;
+        *self.shares.of(reason) += 1;
         self.of_machine(machine, |machine| machine.rejected += 1);
         self.workers.of(worker).refused(reason);
     }
@@ -380,7 +385,7 @@ impl Ledger {
     ) -> Place {
         let Filed { machine, worker, difficulty, stale, .. } = filed;
         let work = difficulty.expected_hashes();
-        let reached = reached(share);
+        let reached = reached(share.hash());
         if self.best.is_none_or(|best| best < reached) {
             self.best = Some(reached);
         }
@@ -451,7 +456,18 @@ impl Machine {
     }
 }
 
-/// The difficulty that a share's hash reaches.
-fn reached(share: &Proven) -> ShareDifficulty {
-    Target::from_le_bytes(*share.hash().as_bytes()).into()
+#[cfg(test)]
+pub(crate) mod tests {
+    use sl_guard::proof::Requirement;
+
+    use super::*;
+    use crate::{GatewaySettings, own::Own};
+
+    /// By which a gateway judges where nothing else is said.
+    pub(crate) fn standards() -> Standards {
+        let live = Live::new(GatewaySettings::default(), Own::default());
+        let live = watch::Sender::new(Arc::new(live)).subscribe();
+        let shortfall = ShortfallRules::design(Requirement::default()).expect("in range");
+        Standards { live, shortfall }
+    }
 }

@@ -12,7 +12,7 @@ use crate::{
     GatewayError,
     board::Board,
     ledger::Ledger,
-    slots::{Moment, Origin, Slots},
+    slots::{Freed, Moment, Origin, Slots},
     standing::{ShareKey, Standing},
 };
 
@@ -83,23 +83,43 @@ impl Recall {
         let mut sent = by_slot(recalled.shares, slots.layout().slot);
         let now = self.clock.mono();
         let moment = Moment { now, jobs: board.known(), resume_within: self.resume_within };
-        let mut machines: HashMap<WorkerName, u32> = HashMap::new();
+        let mut machines: HashMap<WorkerName, Machines> = HashMap::new();
         for entry in recalled.slots {
-            *machines.entry(entry.worker.clone()).or_default() += 1;
             let shares = sent.remove(&entry.slot).unwrap_or_default();
+            machines.entry(entry.worker.clone()).or_default().count(!shares.is_empty());
             let memory = Standing::recalled(entry.difficulty, shares);
             if let Some(origin) = origin(&entry) {
-                slots.recall(entry.slot, entry.session, origin, memory, moment);
+                let SlotEntry { slot, session, worker, .. } = entry;
+                slots.recall(Freed { slot, session, origin, worker }, memory, moment);
             }
         }
         for worker in recalled.workers {
             // Of each machine, where a whole farm uses one name.
-            let machines = machines.get(&worker.worker).copied().unwrap_or(1);
-            let rate = HashRate::from_hs(worker.rate.hs() / f64::from(machines));
-            ledger.remember(&worker.worker, rate);
+            let machines = machines.get(&worker.worker).copied().unwrap_or_default();
+            ledger.remember(&worker.worker, machines.each(worker.rate));
         }
         let first_sequence = Some(recalled.last_job.saturating_add(RENEWALS));
         Numbers { first_sequence, last_ticket: recalled.last_ticket }
+    }
+}
+
+/// The machines of a worker. A machine that came back by another slot has left one that is waited
+/// for, so those count first that sent a share of a job that is known.
+#[derive(Clone, Copy, Debug, Default)]
+struct Machines {
+    slots: u32,
+    at_work: u32,
+}
+
+impl Machines {
+    const fn count(&mut self, at_work: bool) {
+        self.slots += 1;
+        self.at_work += at_work as u32;
+    }
+
+    fn each(self, all: HashRate) -> HashRate {
+        let machines = if self.at_work > 0 { self.at_work } else { self.slots.max(1) };
+        HashRate::from_hs(all.hs() / f64::from(machines))
     }
 }
 
@@ -122,4 +142,19 @@ fn by_slot(shares: Vec<RecalledShare>, width: usize) -> HashMap<u64, Vec<(u64, S
         sent.entry(slot).or_default().push((job, key));
     }
     sent
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_that_were_left_behind_make_no_machine_slow() {
+        let rate = HashRate::from_hs(12.0);
+        for (slots, each) in [(&[][..], 12.0), (&[false; 3], 4.0), (&[true, false, false], 12.0)] {
+            let mut machines = Machines::default();
+            slots.iter().for_each(|at_work| machines.count(*at_work));
+            assert_eq!(machines.each(rate).hs(), each, "{slots:?}");
+        }
+    }
 }

@@ -8,7 +8,7 @@ use sl_ledger::{
     Solution, Unwritten, UpstreamEntry, VerdictEntry, encode_job,
 };
 use sl_ports::Clock;
-use sl_units::{Hash256, ShareDifficulty};
+use sl_units::ShareDifficulty;
 use sl_work::{Fault, Outcome, Proven, SourceId};
 use tokio::sync::oneshot;
 
@@ -16,12 +16,19 @@ use crate::{
     board::Issued,
     forward::Sent,
     ledger::Arrival,
-    share::{Filed, Reason, Told, Turned},
+    share::{Filed, Reason, Told, Turned, reached},
+    slots::Freed,
 };
 
 /// While there is room for fewer entries, no further shares are counted, and their machines wait:
 /// a pass of the widest engine, with a block on every chain, needs less.
 const LEAST_ROOM: usize = 4096;
+/// Entries that are kept while the journal has no room; beyond, what comes is only counted. Shares
+/// are not among them, since none are counted meanwhile.
+const MOST_KEPT: usize = 16_384;
+/// Of slots, which ten thousand machines that come again and again change most, so many at most:
+/// jobs and verdicts find a place beside them.
+const MOST_SLOTS: usize = MOST_KEPT / 2;
 
 /// An answer that leaves when its share is on the disk.
 pub(crate) type Due = (oneshot::Sender<Told>, Told);
@@ -30,7 +37,8 @@ pub(crate) type Due = (oneshot::Sender<Told>, Told);
 ///
 /// ```text
 ///  note ─▶ group ── flush ─▶ journal ── receipt ─▶ answers leave, in the order of the groups
-///                      └─ no room, or the commit fails ─▶ the answers say so
+///            ▲         │         └─ the commit fails ─┐
+///            └─no room─┴───── nobody writes ──────────┴─▶ the answers say so
 /// ```
 /// Without a journal answers leave at once.
 #[derive(Debug)]
@@ -43,8 +51,38 @@ pub(crate) struct Recorder {
     due: Vec<Due>,
     /// Groups on their way to the disk.
     waiting: VecDeque<(Receipt, Vec<Due>)>,
-    /// Refused shares for which there was no room, since that was asked last.
-    unwritten: u64,
+    /// The journal had no room for the group when it was tried last.
+    behind: bool,
+    unkept: Unkept,
+}
+
+/// Entries for which the journal had no room, by kind. Proven shares are told and counted where
+/// they are answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Unkept {
+    pub(crate) refusals: u64,
+    pub(crate) verdicts: u64,
+    pub(crate) jobs: u64,
+    pub(crate) blocks: u64,
+    pub(crate) sources: u64,
+    pub(crate) slots: u64,
+}
+
+impl Unkept {
+    const fn count(&mut self, entry: &Entry) {
+        let counter = match entry {
+            Entry::Share(ShareEntry { judged: sl_ledger::Judged::Rejected(_), .. }) => {
+                &mut self.refusals
+            }
+            Entry::Share(_) => return,
+            Entry::Verdict(_) => &mut self.verdicts,
+            Entry::Job(_) => &mut self.jobs,
+            Entry::Block(_) => &mut self.blocks,
+            Entry::Upstream(_) => &mut self.sources,
+            Entry::Slot(_) => &mut self.slots,
+        };
+        *counter += 1;
+    }
 }
 
 impl Recorder {
@@ -64,13 +102,30 @@ impl Recorder {
             group: Vec::new(),
             due: Vec::new(),
             waiting: VecDeque::new(),
-            unwritten: 0,
+            behind: false,
+            unkept: Unkept::default(),
         }
     }
 
-    /// Whether further shares can be recorded.
+    /// Whether further shares can be recorded: behind what is kept already.
     pub(crate) fn has_room(&self) -> bool {
-        self.journal.as_ref().is_none_or(|journal| journal.room() >= LEAST_ROOM)
+        let least = LEAST_ROOM + self.group.len();
+        self.journal.as_ref().is_none_or(|journal| journal.room() >= least || !journal.is_open())
+    }
+
+    /// Whether entries are kept for which the journal has no room.
+    pub(crate) const fn is_behind(&self) -> bool {
+        self.behind
+    }
+
+    /// An entry that is kept as long as there is a place for it.
+    fn note(&mut self, entry: Entry) {
+        let most = if matches!(entry, Entry::Slot(_)) { MOST_SLOTS } else { MOST_KEPT };
+        if self.behind && self.group.len() >= most {
+            self.unkept.count(&entry);
+        } else if self.journal.is_some() {
+            self.group.push(entry);
+        }
     }
 
     /// A number for a share that goes up, for the verdict to come.
@@ -167,22 +222,19 @@ impl Recorder {
 
     /// A flood of them takes no room from those that are proven.
     fn rejected(&mut self, share: ShareEntry) {
-        if !self.has_room() {
-            self.unwritten += 1;
-        } else if self.journal.is_some() {
-            self.group.push(Entry::Share(share));
-        }
+        let entry = Entry::Share(share);
+        if self.has_room() { self.note(entry) } else { self.unkept.count(&entry) }
     }
 
-    /// Refused shares for which there was no room, since this was asked last.
-    pub(crate) fn take_unwritten(&mut self) -> u64 {
-        std::mem::take(&mut self.unwritten)
+    /// Entries for which there was no room, since this was asked last.
+    pub(crate) fn take_unkept(&mut self) -> Unkept {
+        std::mem::take(&mut self.unkept)
     }
 
     /// A job that machines get; renewals of it are not written.
     pub(crate) fn job(&mut self, issued: &Issued) {
         if self.journal.is_some() && issued.is_first() {
-            self.group.push(Entry::Job(JobEntry {
+            self.note(Entry::Job(JobEntry {
                 at: self.clock.wall(),
                 number: issued.sequence,
                 source: issued.job.id.source.clone(),
@@ -196,7 +248,7 @@ impl Recorder {
     /// A machine has a slot, and this difficulty.
     pub(crate) fn slot(&mut self, arrival: &Arrival, difficulty: Option<ShareDifficulty>) {
         if self.journal.is_some() {
-            self.group.push(Entry::Slot(SlotEntry {
+            self.note(Entry::Slot(SlotEntry {
                 at: self.clock.wall(),
                 slot: arrival.number,
                 event: SlotEvent::Held,
@@ -209,16 +261,29 @@ impl Recorder {
         }
     }
 
+    /// A slot is free again, and its machine is not waited for.
+    pub(crate) fn freed(&mut self, freed: &Freed) {
+        let Freed { slot, session, origin, worker } = freed;
+        self.note(Entry::Slot(SlotEntry {
+            at: self.clock.wall(),
+            slot: *slot,
+            event: SlotEvent::Released,
+            session: session.clone(),
+            worker: worker.clone(),
+            address: origin.address.to_string().into(),
+            user_agent: origin.user_agent.clone(),
+            difficulty: None,
+        }));
+    }
+
     /// The source changed its state.
     pub(crate) fn source(&mut self, event: &str, why: &Arc<str>) {
-        if self.journal.is_some() {
-            self.group.push(Entry::Upstream(UpstreamEntry {
-                at: self.clock.wall(),
-                source: self.source.clone(),
-                event: event.into(),
-                why: why.clone(),
-            }));
-        }
+        self.note(Entry::Upstream(UpstreamEntry {
+            at: self.clock.wall(),
+            source: self.source.clone(),
+            event: event.into(),
+            why: why.clone(),
+        }));
     }
 
     /// The verdict on a share that went up: of the source, or of a member where it is a group.
@@ -226,7 +291,7 @@ impl Recorder {
         if let Some(ticket) = sent.ticket
             && self.journal.is_some()
         {
-            self.group.push(Entry::Verdict(VerdictEntry {
+            self.note(Entry::Verdict(VerdictEntry {
                 at: self.clock.wall(),
                 ticket,
                 worker: sent.worker.clone(),
@@ -236,7 +301,8 @@ impl Recorder {
         }
     }
 
-    /// Gives the group to the journal; how many answers had to be told that it has no room.
+    /// Gives the group to the journal, which keeps it for the next time where it has no room; how
+    /// many answers had to be told that nobody writes.
     pub(crate) fn flush(&mut self) -> u64 {
         let Some(journal) = &self.journal else {
             for (answer, told) in self.due.drain(..) {
@@ -248,21 +314,34 @@ impl Recorder {
         if self.group.is_empty() {
             return 0;
         }
-        let due = std::mem::take(&mut self.due);
         match journal.append(std::mem::take(&mut self.group)) {
-            Ok(receipt) if due.is_empty() => {
-                drop(receipt);
-                0
-            }
             Ok(receipt) => {
-                self.waiting.push_back((receipt, due));
+                self.behind = false;
+                // Dropping a receipt changes nothing.
+                if !self.due.is_empty() {
+                    self.waiting.push_back((receipt, std::mem::take(&mut self.due)));
+                }
                 0
             }
             Err(full) => {
-                tracing::error!(%full, "the journal does not take what happened");
-                unrecorded(due)
+                let open = journal.is_open();
+                if !self.behind {
+                    tracing::error!(%full, "the journal does not take what happened");
+                }
+                self.group = full.0;
+                self.behind = open;
+                if open { 0 } else { self.give_up() }
             }
         }
+    }
+
+    /// Counts what the journal does not take; how many answers had to be told so.
+    pub(crate) fn give_up(&mut self) -> u64 {
+        self.behind = false;
+        for entry in self.group.drain(..) {
+            self.unkept.count(&entry);
+        }
+        unrecorded(std::mem::take(&mut self.due))
     }
 
     /// Waits until the oldest group is on the disk; for ever when none is on its way. Cancel-safe:
@@ -299,10 +378,6 @@ fn unrecorded(due: Vec<Due>) -> u64 {
     shares
 }
 
-fn reached(hash: Hash256) -> ShareDifficulty {
-    sl_units::Target::from_le_bytes(*hash.as_bytes()).into()
-}
-
 const fn reason(reason: Reason) -> sl_ledger::Reason {
     match reason {
         Reason::UnknownJob => sl_ledger::Reason::UnknownJob,
@@ -311,5 +386,83 @@ const fn reason(reason: Reason) -> sl_ledger::Reason {
         Reason::Ntime => sl_ledger::Reason::Ntime,
         Reason::Malformed => sl_ledger::Reason::Malformed,
         Reason::Busy => sl_ledger::Reason::Busy,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sl_ledger::Options;
+    use sl_ports::Randomness;
+    use sl_supervise::{ServiceSpec, Supervisor};
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::slots::Origin;
+
+    fn freed(slot: u64) -> Freed {
+        let origin = Origin { address: [10, 0, 0, 1].into(), user_agent: None };
+        Freed { slot, session: "s".into(), origin, worker: "rig.1".into() }
+    }
+
+    #[tokio::test]
+    async fn what_finds_no_room_is_kept_in_bounds_and_written_when_there_is_some() {
+        let place = tempfile::tempdir().expect("a place");
+        let clock = Clock::real();
+        let (journal, writer) = Journal::new(Options::new(place.path().into()), clock);
+        let source = SourceId::new("test");
+        let mut recorder = Recorder::new(Some(journal.clone()), clock, source.clone(), 0);
+        // The disk stands still.
+        let lost = UpstreamEntry { at: clock.wall(), source, event: "lost".into(), why: "".into() };
+        let many = vec![Entry::Upstream(lost); journal.room() - 10];
+        let before = journal.append(many).expect("there is room");
+        let (answer, mut told) = oneshot::channel();
+        recorder.answer((answer, Told::Accepted));
+        for _ in 0..20 {
+            recorder.source("working", &"".into());
+        }
+        assert_eq!((recorder.flush(), recorder.is_behind(), recorder.has_room()), (0, true, false));
+        for slot in 0..(MOST_SLOTS as u64) + 5 {
+            recorder.freed(&freed(slot));
+        }
+        while recorder.group.len() < MOST_KEPT {
+            recorder.source("working", &"".into());
+        }
+        recorder.source("one too many", &"".into());
+        assert_eq!((recorder.flush(), recorder.is_behind()), (0, true));
+        // The twenty before have a place among the slots'.
+        let unkept = Unkept { slots: 25, sources: 1, ..Unkept::default() };
+        assert_eq!(recorder.take_unkept(), unkept);
+        assert!(told.try_recv().is_err(), "it is not on the disk");
+
+        let spec = ServiceSpec::new("journal", "under test", move |ctx| writer.clone().run(ctx));
+        let rng = Randomness::seeded(1).rng("supervisor");
+        let stop = CancellationToken::new();
+        let running = Supervisor::new(vec![spec], rng).expect("one").run(stop.clone());
+        let running = tokio::spawn(running);
+        before.await.expect("written");
+        assert_eq!((recorder.flush(), recorder.is_behind(), recorder.has_room()), (0, false, true));
+        let synced = recorder.sync().await;
+        assert_eq!(recorder.synced(&synced), 0);
+        assert_eq!(told.await, Ok(Told::Accepted));
+        let recalled = journal.recall(sl_units::Wall::default()).await.expect("readable");
+        assert!(recalled.slots.is_empty());
+        stop.cancel();
+        running.await.expect("in order");
+    }
+
+    #[tokio::test]
+    async fn where_nobody_writes_nothing_is_kept_and_each_kind_is_counted() {
+        let place = tempfile::tempdir().expect("a place");
+        let (journal, writer) = Journal::new(Options::new(place.path().into()), Clock::real());
+        drop(writer);
+        let source = SourceId::new("test");
+        let mut recorder = Recorder::new(Some(journal), Clock::real(), source, 0);
+        let (answer, told) = oneshot::channel();
+        recorder.answer((answer, Told::Accepted));
+        recorder.source("working", &"".into());
+        recorder.freed(&freed(1));
+        assert_eq!((recorder.flush(), recorder.is_behind(), recorder.has_room()), (1, false, true));
+        assert_eq!(recorder.take_unkept(), Unkept { slots: 1, sources: 1, ..Unkept::default() });
+        assert_eq!(told.await, Ok(Told::Unrecorded));
     }
 }

@@ -67,7 +67,7 @@ struct Home {
 /// Where machines and listeners come in, and the jobs that are out.
 struct Threshold {
     side: mpsc::Receiver<Arrived>,
-    listeners: mpsc::Receiver<std::net::TcpListener>,
+    listeners: mpsc::Receiver<TcpListener>,
     board: Board,
     /// What the journal had, once it was asked.
     recalled: Option<Numbers>,
@@ -77,13 +77,13 @@ struct Threshold {
 #[derive(Clone, Debug)]
 pub struct LiveGateway {
     live: watch::Sender<Arc<Live>>,
-    listeners: mpsc::Sender<std::net::TcpListener>,
+    listeners: mpsc::Sender<TcpListener>,
     own: Own,
 }
 
 impl LiveGateway {
     /// Applies changed settings; no machine is dropped for them. A new address is opened here, so
-    /// that one that cannot be had changes nothing.
+    /// that one that cannot be had changes nothing; call it from within a Tokio runtime.
     ///
     /// # Errors
     /// The new address cannot or must not be listened on.
@@ -103,10 +103,8 @@ impl LiveGateway {
         };
         if settings.listen != before.listen {
             settings.may_listen()?;
-            let address = settings.listen;
-            let listener = std::net::TcpListener::bind(address)
-                .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
-                .map_err(|wrong| GatewayError::Move { address, wrong })?;
+            let listener =
+                sl_ports::bind::listen_now(settings.listen).map_err(GatewayError::Move)?;
             self.listeners.try_send(listener).map_err(|_| GatewayError::Busy)?;
         }
         self.live.send_replace(Arc::new(Live::new(settings, self.own.clone())));

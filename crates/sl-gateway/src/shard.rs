@@ -17,7 +17,6 @@ use crate::{
     ledger::Event,
     live::Live,
     slots::{Layout, SlotCall},
-    standing::Standing,
     transport::Arrived,
     vardiff::Rules,
     verifier::Verifier,
@@ -36,7 +35,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) board: watch::Receiver<Arc<Board>>,
     pub(crate) verifier: Verifier,
-    pub(crate) slots: mpsc::Sender<SlotCall<Standing>>,
+    pub(crate) slots: mpsc::Sender<SlotCall>,
     pub(crate) events: mpsc::Sender<Event>,
     /// What the door must be told.
     pub(crate) reports: mpsc::Sender<Report>,

@@ -2,7 +2,7 @@
 
 use sl_chain::coins::Ticker;
 use sl_stratum::{ErrorCode, Refusal};
-use sl_units::{Mono, ShareDifficulty};
+use sl_units::{Hash256, Mono, ShareDifficulty, Target};
 use sl_work::{Fault, Proven, WorkerName};
 use tokio::sync::oneshot;
 
@@ -104,6 +104,11 @@ impl Told {
             }
         }
     }
+}
+
+/// The difficulty that a share's hash reaches.
+pub(crate) fn reached(hash: Hash256) -> ShareDifficulty {
+    Target::from_le_bytes(*hash.as_bytes()).into()
 }
 
 /// The words for a share that proves nothing.

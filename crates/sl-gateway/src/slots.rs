@@ -1,17 +1,22 @@
 use std::{
     collections::{HashMap, VecDeque},
+    future::pending,
     net::IpAddr,
-    ops::DerefMut,
     sync::Arc,
     time::Duration,
 };
 
 use sl_stratum::Extranonce;
 use sl_units::Mono;
+use sl_work::WorkerName;
 use thiserror::Error;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::oneshot;
 
 use crate::SlotCounts;
+
+mod keeper;
+
+pub(crate) use keeper::{Keeper, Request, SlotCall};
 
 /// Most departures that are remembered; beyond, the oldest machines lose their place. A slot whose
 /// jobs are still out is then given to nobody until they are forgotten.
@@ -46,8 +51,9 @@ pub fn slots_for(free: usize) -> (u64, usize) {
     (1u64.checked_shl(8 * slot as u32).unwrap_or(u64::MAX), own)
 }
 
-/// So many slots between two that were given out, and no more, can have been given back since.
-const MOST_GAP: u64 = 1 << 20;
+/// So many slots, and no more, can have been given back since they were given out: those below the
+/// highest of which an earlier run of the program says nothing.
+const MOST_FREED: u64 = 1 << 20;
 
 /// Where a machine comes from, as far as it can be told from others before it says its name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -61,7 +67,9 @@ pub(crate) struct Origin {
 /// ```text
 ///            take                       give back
 /// (free) ─────────▶ in use by a session ─────────▶ away ── take, by its session id, or as the ─▶ in use
-///    ▲                                              │       only machine known of its origin
+///    ▲                  │  ▲                        │       only machine known of its origin
+///    │                  └──┘ its session comes by another connection: that gets it when this one,
+///    │                       which is told so, has given it back
 ///    └── the machine's time is over, and no job that was out with the slot is known any more
 /// ```
 ///
@@ -75,13 +83,17 @@ pub(crate) struct Slots<M> {
     fresh: u64,
     free: VecDeque<u64>,
     held: HashMap<u64, Holder>,
+    /// The slots in use, by session.
+    sessions: HashMap<Arc<str>, u64>,
     away: HashMap<Arc<str>, Away<M>>,
     /// Who is known of each origin.
     origins: HashMap<Origin, Known>,
     /// In the order they left; some may have come back since.
     left: VecDeque<(Arc<str>, u64)>,
     /// Slots whose machines are forgotten and whose newest jobs are not, in the order of these.
-    nobodys: VecDeque<(u64, u64)>,
+    nobodys: VecDeque<(Freed, u64)>,
+    /// Slots that are free since this was asked last.
+    freed: Vec<Freed>,
     departures: u64,
     refused: u64,
 }
@@ -100,12 +112,45 @@ struct Known {
 struct Holder {
     session: Arc<str>,
     origin: Origin,
+    /// Of before; nobody says it before it has authorised.
+    worker: Option<WorkerName>,
+    /// Tells its connection that its machine has come by another.
+    notice: Option<oneshot::Sender<()>>,
+}
+
+/// A slot that is free again, and whose it was.
+#[derive(Debug)]
+pub(crate) struct Freed {
+    pub(crate) slot: u64,
+    pub(crate) session: Arc<str>,
+    pub(crate) origin: Origin,
+    pub(crate) worker: WorkerName,
+}
+
+/// By what a connection hears that its machine has come by another one.
+#[derive(Debug, Default)]
+pub(crate) struct Notice(Option<oneshot::Receiver<()>>);
+
+impl Notice {
+    /// Waits until it is given; for ever where nobody can give it. Cancel-safe: it stays to be
+    /// given.
+    pub(crate) async fn given(&mut self) {
+        if let Some(notice) = &mut self.0 {
+            let given = notice.await.is_ok();
+            self.0 = None;
+            if given {
+                return;
+            }
+        }
+        pending::<()>().await;
+    }
 }
 
 #[derive(Debug)]
 struct Away<M> {
     slot: u64,
     origin: Origin,
+    worker: WorkerName,
     departure: u64,
     since: Mono,
     /// The newest job that was out when it left.
@@ -123,6 +168,8 @@ pub(crate) struct Taken<M> {
     pub(crate) resumed: bool,
     /// Of the machine's earlier connection.
     pub(crate) memory: Option<M>,
+    /// For the connection that has it.
+    pub(crate) notice: Notice,
 }
 
 /// No slot is left.
@@ -150,10 +197,12 @@ impl<M> Slots<M> {
             fresh: 0,
             free: VecDeque::new(),
             held: HashMap::new(),
+            sessions: HashMap::new(),
             away: HashMap::new(),
             origins: HashMap::new(),
             left: VecDeque::new(),
             nobodys: VecDeque::new(),
+            freed: Vec::new(),
             departures: 0,
             refused: 0,
         }
@@ -179,7 +228,11 @@ impl<M> Slots<M> {
         };
         let named = resume.and_then(|id| self.away.get_key_value(id)).map(|(id, _)| id.clone());
         if let Some((session, away)) = named.or_else(only).and_then(|id| self.come_back(&id)) {
-            return Ok(self.taken(away.slot, session, origin, Some(away.memory)));
+            let Away { slot, worker, memory, .. } = away;
+            return Ok(self.taken(slot, session, origin, Some((worker, memory))));
+        }
+        if self.free.is_empty() && self.fresh >= self.capacity {
+            self.reclaim(moment);
         }
         let slot = match self.free.pop_front() {
             Some(slot) => slot,
@@ -187,21 +240,36 @@ impl<M> Slots<M> {
                 self.fresh += 1;
                 self.fresh - 1
             }
-            None => match self.reclaim(moment) {
-                Some(slot) => slot,
-                None => {
-                    self.refused += 1;
-                    return Err(AllTaken { capacity: self.capacity });
-                }
-            },
+            None => {
+                self.refused += 1;
+                return Err(AllTaken { capacity: self.capacity });
+            }
         };
         Ok(self.taken(slot, session, origin, None))
     }
 
-    /// A machine has left.
-    pub(crate) fn give_back(&mut self, slot: u64, memory: M, moment: Moment) {
-        if let Some(Holder { session, origin }) = self.let_go(slot) {
-            self.leave(slot, session, origin, memory, moment);
+    /// Tells the connection that has this session's slot to end, since its machine has come by
+    /// another one; its slot. `None` where no connection has it.
+    fn oust(&mut self, session: &str) -> Option<u64> {
+        let slot = *self.sessions.get(session)?;
+        if let Some(notice) = self.held.get_mut(&slot).and_then(|holder| holder.notice.take()) {
+            // One that is ending already hears nothing any more.
+            let _ = notice.send(());
+        }
+        Some(slot)
+    }
+
+    /// A machine has left; its worker, where it said so.
+    pub(crate) fn give_back(
+        &mut self,
+        slot: u64,
+        worker: Option<WorkerName>,
+        memory: M,
+        moment: Moment,
+    ) {
+        if let Some(Holder { session, origin, worker: before, .. }) = self.let_go(slot) {
+            let worker = worker.or(before).unwrap_or_default();
+            self.leave(Freed { slot, session, origin, worker }, memory, moment);
         }
     }
 
@@ -213,23 +281,18 @@ impl<M> Slots<M> {
     {
         let held: Vec<u64> = self.held.keys().copied().collect();
         for slot in held {
-            self.give_back(slot, M::default(), moment);
+            self.give_back(slot, None, M::default(), moment);
         }
     }
 
     /// A machine that an earlier run of the program knew is waited for. What was never told of
     /// slots between is free.
-    pub(crate) fn recall(
-        &mut self,
-        slot: u64,
-        session: Arc<str>,
-        origin: Origin,
-        memory: M,
-        moment: Moment,
-    ) {
-        // A damaged row must not ask for all the memory there is.
-        let strange = slot >= self.capacity || slot > self.fresh + MOST_GAP;
-        if strange || self.away.contains_key(&session) {
+    pub(crate) fn recall(&mut self, known: Freed, memory: M, moment: Moment) {
+        let slot = known.slot;
+        // Damaged rows must not ask for all the memory there is.
+        let freed = slot.saturating_sub(self.fresh).saturating_add(self.free.len() as u64);
+        let strange = slot >= self.capacity || freed > MOST_FREED;
+        if strange || self.away.contains_key(&known.session) {
             return;
         }
         if slot >= self.fresh {
@@ -240,15 +303,7 @@ impl<M> Slots<M> {
         } else {
             return;
         }
-        self.leave(slot, session, origin, memory, moment);
-    }
-
-    /// A slot that its machine never heard of.
-    fn untake(&mut self, taken: Taken<M>, moment: Moment) {
-        match taken.memory {
-            Some(memory) => self.give_back(taken.slot, memory, moment),
-            None => self.release(taken.slot),
-        }
+        self.leave(known, memory, moment);
     }
 
     /// A slot with which no job was ever out is free at once.
@@ -267,13 +322,15 @@ impl<M> Slots<M> {
         }
     }
 
-    fn leave(&mut self, slot: u64, session: Arc<str>, origin: Origin, memory: M, moment: Moment) {
+    fn leave(&mut self, gone: Freed, memory: M, moment: Moment) {
+        let Freed { slot, session, origin, worker } = gone;
         let departure = self.departures;
         self.departures += 1;
         self.left.push_back((session.clone(), departure));
         self.origins.entry(origin.clone()).or_default().missed.push(session.clone());
         let (since, last_job) = (moment.now, moment.jobs.newest);
-        self.away.insert(session, Away { slot, origin, departure, since, last_job, memory });
+        let away = Away { slot, origin, worker, departure, since, last_job, memory };
+        self.away.insert(session, away);
     }
 
     fn come_back(&mut self, session: &str) -> Option<(Arc<str>, Away<M>)> {
@@ -284,6 +341,7 @@ impl<M> Slots<M> {
 
     fn let_go(&mut self, slot: u64) -> Option<Holder> {
         let holder = self.held.remove(&slot)?;
+        self.sessions.remove(&holder.session);
         self.of_origin(&holder.origin, |known| known.held = known.held.saturating_sub(1));
         Some(holder)
     }
@@ -297,31 +355,29 @@ impl<M> Slots<M> {
         }
     }
 
-    /// When all are taken, the slot of whoever has been away longest, if no job that was out with it
-    /// is known any more.
-    fn reclaim(&mut self, moment: Moment) -> Option<u64> {
+    /// When all are taken, frees the slot of whoever has been away longest, if no job that was out
+    /// with it is known any more.
+    fn reclaim(&mut self, moment: Moment) {
         while let Some((session, departure)) = self.left.front().cloned() {
             let away = self.away.get(&session).filter(|away| away.departure == departure);
             if away.is_some_and(|away| away.last_job >= moment.jobs.oldest) {
-                return None;
+                return;
             }
-            let slot = away.map(|away| away.slot);
+            let found = away.is_some();
             self.left.pop_front();
-            if slot.is_some() {
-                self.come_back(&session);
-                return slot;
+            if found {
+                return self.forget(&session, moment);
             }
         }
-        None
     }
 
     /// Frees the slots of machines that are not expected back and whose jobs are all forgotten, and
     /// forgets the oldest machines where too many have left.
     fn sweep(&mut self, moment: Moment) {
-        while let Some((slot, _)) =
+        while let Some((freed, _)) =
             self.nobodys.pop_front_if(|(_, last_job)| *last_job < moment.jobs.oldest)
         {
-            self.free.push_back(slot);
+            self.is_free(freed);
         }
         while let Some((session, departure)) = self.left.front().cloned() {
             if let Some(away) = self.away.get(&session).filter(|away| away.departure == departure) {
@@ -332,14 +388,27 @@ impl<M> Slots<M> {
                 if expected && !full {
                     return;
                 }
-                match forgotten {
-                    true => self.free.push_back(away.slot),
-                    false => self.nobodys.push_back((away.slot, away.last_job)),
-                }
-                self.come_back(&session);
+                self.forget(&session, moment);
             }
             self.left.pop_front();
         }
+    }
+
+    /// A machine is waited for no longer; its slot is free when its jobs are forgotten.
+    fn forget(&mut self, session: &str, moment: Moment) {
+        let Some((session, away)) = self.come_back(session) else { return };
+        let Away { slot, origin, worker, last_job, .. } = away;
+        let freed = Freed { slot, session, origin, worker };
+        if last_job < moment.jobs.oldest {
+            self.is_free(freed);
+        } else {
+            self.nobodys.push_back((freed, last_job));
+        }
+    }
+
+    fn is_free(&mut self, freed: Freed) {
+        self.free.push_back(freed.slot);
+        self.freed.push(freed);
     }
 
     fn taken(
@@ -347,34 +416,21 @@ impl<M> Slots<M> {
         slot: u64,
         session: Arc<str>,
         origin: Origin,
-        memory: Option<M>,
+        before: Option<(WorkerName, M)>,
     ) -> Taken<M> {
+        let (worker, memory) = before.unzip();
         self.origins.entry(origin.clone()).or_default().held += 1;
-        self.held.insert(slot, Holder { session: session.clone(), origin });
+        let (notice, given) = oneshot::channel();
+        let holder = Holder { session: session.clone(), origin, worker, notice: Some(notice) };
+        self.held.insert(slot, holder);
+        self.sessions.insert(session.clone(), slot);
         let bytes = slot.to_be_bytes();
         let from = bytes.len().saturating_sub(self.layout.slot);
         let extranonce1 = Extranonce::new(bytes.get(from..).unwrap_or_default())
             .expect("eight bytes are fewer than an extranonce can have");
-        Taken { slot, extranonce1, session, resumed: memory.is_some(), memory }
+        let (resumed, notice) = (memory.is_some(), Notice(Some(given)));
+        Taken { slot, extranonce1, session, resumed, memory, notice }
     }
-}
-
-/// What the sessions ask of the task that owns the slots.
-#[derive(Debug)]
-pub(crate) enum SlotCall<M> {
-    Take {
-        resume: Option<String>,
-        origin: Origin,
-        answer: oneshot::Sender<Result<Taken<M>, AllTaken>>,
-    },
-    GiveBack {
-        slot: u64,
-        memory: M,
-    },
-    /// No job was ever out with it.
-    Release {
-        slot: u64,
-    },
 }
 
 /// What the task of the slots must be told of the jobs.
@@ -382,32 +438,6 @@ pub(crate) enum SlotCall<M> {
 pub(crate) struct KnownJobs {
     pub(crate) oldest: u64,
     pub(crate) newest: u64,
-}
-
-/// The task that owns the slots; ends when no session can call any more. The slots themselves
-/// outlive it, so that machines find theirs after the service has been started again.
-pub(crate) async fn keep<M>(
-    mut slots: impl DerefMut<Target = Slots<M>>,
-    mut calls: mpsc::Receiver<SlotCall<M>>,
-    moment: impl Fn() -> Moment,
-    mut rng: fastrand::Rng,
-    counts: watch::Sender<SlotCounts>,
-) {
-    while let Some(call) = calls.recv().await {
-        match call {
-            SlotCall::Take { resume, origin, answer } => {
-                let session = format!("{:016x}", rng.u64(..)).into();
-                let taken = slots.take(resume.as_deref(), origin, session, moment());
-                // A connection that has gone meanwhile has told its machine nothing.
-                if let Err(Ok(taken)) = answer.send(taken) {
-                    slots.untake(taken, moment());
-                }
-            }
-            SlotCall::GiveBack { slot, memory } => slots.give_back(slot, memory, moment()),
-            SlotCall::Release { slot } => slots.release(slot),
-        }
-        counts.send_replace(slots.counts());
-    }
 }
 
 #[cfg(test)]

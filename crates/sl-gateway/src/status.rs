@@ -14,6 +14,8 @@ use sl_work::{JobId, WorkerName};
 
 use sl_telemetry::HistogramSnapshot;
 
+use crate::share::Reason;
+
 /// How the gateway fares; made anew at most once a second, and at the stop.
 #[derive(Clone, Debug, Default)]
 pub struct GatewayStatus {
@@ -29,9 +31,11 @@ pub struct GatewayStatus {
     pub connections: u64,
     /// Machines connected since the start.
     pub connected: u64,
-    /// Machines that are subscribed and authorised, longest connected first, at most 1000.
+    /// Machines that are subscribed and authorised, longest connected first, at most 1000. Of more
+    /// those come first that need a look: they hash less than they claim, are silent, have shares
+    /// refused, or late.
     pub machines: Vec<MachineStatus>,
-    /// Workers with proven shares, by name, at most 1000.
+    /// Workers, by name, at most 1000; of more, chosen like the machines.
     pub workers: Vec<WorkerStatus>,
     /// Workers that have an account here.
     pub workers_known: u64,
@@ -107,6 +111,18 @@ impl ShareCounts {
             + self.malformed
             + self.busy
             + self.unknown_job
+    }
+
+    /// The count of a reason for which a share is refused.
+    pub(crate) const fn of(&mut self, reason: Reason) -> &mut u64 {
+        match reason {
+            Reason::UnknownJob => &mut self.unknown_job,
+            Reason::Duplicate => &mut self.duplicate,
+            Reason::LowDifficulty => &mut self.low_difficulty,
+            Reason::Ntime => &mut self.ntime,
+            Reason::Busy => &mut self.busy,
+            Reason::Malformed => &mut self.malformed,
+        }
     }
 }
 
@@ -257,6 +273,16 @@ pub struct Protection {
     pub accepts_paced: u64,
     /// Refused shares that the journal had no room for, so that they are only counted.
     pub refusals_unwritten: u64,
+    /// Verdicts of the source that the journal had no room for.
+    pub verdicts_unwritten: u64,
+    /// Jobs that the journal had no room for: shares of them are unknown after a restart.
+    pub jobs_unwritten: u64,
+    /// Blocks found that the journal had no room for.
+    pub blocks_unwritten: u64,
+    /// Changes of the source that the journal had no room for.
+    pub sources_unwritten: u64,
+    /// Slots given out, changed or freed that the journal had no room for.
+    pub slots_unwritten: u64,
     /// Lines that could not be understood.
     pub malformed_lines: u64,
     /// Times that a machine's messages had to wait.

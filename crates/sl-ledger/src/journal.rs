@@ -87,6 +87,13 @@ impl Journal {
         self.lane.as_ref().map_or(WAITING, Lane::room)
     }
 
+    /// Whether somebody writes, or will: when not, [`append`](Self::append) gives everything back
+    /// for ever.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.lane.as_ref().is_none_or(Lane::is_open)
+    }
+
     /// How the writer fares.
     #[must_use]
     pub fn status(&self) -> watch::Receiver<JournalStatus> {

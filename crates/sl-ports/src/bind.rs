@@ -74,6 +74,16 @@ pub enum BindError {
     },
 }
 
+impl BindError {
+    fn of(addr: SocketAddr, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::PermissionDenied => Self::Denied { addr },
+            io::ErrorKind::AddrNotAvailable => Self::NoSuchAddress { addr },
+            _ => Self::Io { addr, source },
+        }
+    }
+}
+
 /// Connections that wait to be accepted, as far as the system lets them (`somaxconn`): after a
 /// restart ten thousand machines come back at once, and one that finds no place tries again only
 /// after a second or three.
@@ -94,18 +104,25 @@ fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
 /// # Errors
 /// [`BindError`], which names the address, on Linux the process that has it, and the cure.
 pub async fn listen(addr: SocketAddr) -> Result<TcpListener, BindError> {
-    let source = match bind(addr) {
-        Ok(listener) => return Ok(listener),
-        Err(source) => source,
-    };
-    Err(match source.kind() {
-        io::ErrorKind::AddrInUse => {
+    match bind(addr) {
+        Ok(listener) => Ok(listener),
+        Err(source) if source.kind() == io::ErrorKind::AddrInUse => {
             // Reading /proc is disk-like work; a search that dies only costs the name.
             let search = tokio::task::spawn_blocking(move || holder::find(addr));
-            BindError::InUse { addr, holder: search.await.ok().flatten() }
+            Err(BindError::InUse { addr, holder: search.await.ok().flatten() })
         }
-        io::ErrorKind::PermissionDenied => BindError::Denied { addr },
-        io::ErrorKind::AddrNotAvailable => BindError::NoSuchAddress { addr },
-        _ => BindError::Io { addr, source },
+        Err(source) => Err(BindError::of(addr, source)),
+    }
+}
+
+/// The same for who cannot wait; the search for who has the port takes some milliseconds. Call it
+/// from within a Tokio runtime.
+///
+/// # Errors
+/// As [`listen`].
+pub fn listen_now(addr: SocketAddr) -> Result<TcpListener, BindError> {
+    bind(addr).map_err(|source| match source.kind() {
+        io::ErrorKind::AddrInUse => BindError::InUse { addr, holder: holder::find(addr) },
+        _ => BindError::of(addr, source),
     })
 }

@@ -42,6 +42,29 @@ impl Randomness {
     }
 }
 
+/// Numbers of which nobody can guess another, however many are known: names by which somebody is
+/// known again. They come from the operating system, whatever seed a person gave.
+#[derive(Clone, Debug)]
+pub struct Unguessable {
+    key: RandomState,
+    drawn: u64,
+}
+
+impl Unguessable {
+    /// Another sequence each time.
+    #[must_use]
+    pub fn from_os() -> Self {
+        Self { key: RandomState::new(), drawn: 0 }
+    }
+
+    /// The next number.
+    pub fn draw(&mut self) -> u64 {
+        self.drawn += 1;
+        // A keyed hash, made so that its key cannot be found from what it gives.
+        self.key.hash_one(self.drawn)
+    }
+}
+
 /// FNV-1a of 64 bits: stable for ever, unlike the standard library's hasher.
 fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
@@ -82,6 +105,14 @@ mod tests {
         assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);
         assert_eq!(fnv1a(b"a"), 0xaf63_dc4c_8601_ec8c);
         assert_eq!(mix(0), 0xe220_a839_7b1d_cdaf);
+    }
+
+    #[test]
+    fn what_nobody_can_guess_is_another_each_time() {
+        let (mut one, mut other) = (Unguessable::from_os(), Unguessable::from_os());
+        let drawn: std::collections::BTreeSet<u64> =
+            (0..100).flat_map(|_| [one.draw(), other.draw()]).collect();
+        assert_eq!(drawn.len(), 200);
     }
 
     #[test]

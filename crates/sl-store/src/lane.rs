@@ -115,6 +115,12 @@ impl<T> Lane<T> {
         }
     }
 
+    /// Whether the writer's end is there.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !self.sender.is_closed()
+    }
+
     /// How many further entries there is room for.
     #[must_use]
     pub fn room(&self) -> usize {

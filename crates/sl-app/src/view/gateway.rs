@@ -69,6 +69,11 @@ fn protections(gateway: &GatewayStatus) -> BTreeMap<String, u64> {
         ("worker_full", own.worker_full),
         ("accepts_paced", own.accepts_paced),
         ("refusals_unwritten", own.refusals_unwritten),
+        ("verdicts_unwritten", own.verdicts_unwritten),
+        ("jobs_unwritten", own.jobs_unwritten),
+        ("blocks_unwritten", own.blocks_unwritten),
+        ("sources_unwritten", own.sources_unwritten),
+        ("slots_unwritten", own.slots_unwritten),
         ("slots_refused", gateway.slots.refused),
     ];
     let guard = gateway.guard.rows().into_iter().map(|row| {

@@ -12,12 +12,12 @@ use super::Connection;
 use crate::{
     ledger::{Arrival, Event},
     shard::Report,
-    slots::{Origin, SlotCall},
+    slots::{Origin, Request, SlotCall},
 };
 
 impl Connection {
     /// Asks for a slot: the machine's own, if it names the session that had it, or is the only one
-    /// that is missed at its address.
+    /// that is missed at its address. A connection that still has the session ends for it.
     pub(super) async fn subscribe(&mut self, subscribe: Subscribe) -> Result<Welcome, Refusal> {
         let none = |why: &str| Refusal::new(ErrorCode::Other, why);
         self.machine.user_agent = subscribe.user_agent.map(Into::into);
@@ -26,10 +26,15 @@ impl Connection {
             address: self.arrived.address.ip(),
             user_agent: self.machine.user_agent.clone(),
         };
-        let call = SlotCall::Take { resume: subscribe.session, origin, answer };
-        self.shared.slots.send(call).await.map_err(|_| none("the gateway is stopping"))?;
+        let request = Request { resume: subscribe.session, origin, answer };
+        self.shared
+            .slots
+            .send(SlotCall::Take(request))
+            .await
+            .map_err(|_| none("the gateway is stopping"))?;
         let taken = given.await.map_err(|_| none("the gateway is stopping"))?;
-        let taken = taken.map_err(|all_taken| none(&all_taken.to_string()))?;
+        let mut taken = taken.map_err(|all_taken| none(&all_taken.to_string()))?;
+        self.notice = std::mem::take(&mut taken.notice);
         let welcome = Welcome {
             session_id: taken.session.to_string(),
             extranonce1: taken.extranonce1,

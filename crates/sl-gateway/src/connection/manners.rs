@@ -37,11 +37,11 @@ impl Connection {
     }
 
     /// A message that a validator refused: it is answered and counted, and not read.
-    pub(super) async fn unfit(&mut self, complaint: &Complaint) {
+    pub(super) async fn unfit(&mut self, id: Id, complaint: &Complaint) {
         tracing::debug!(address = %self.arrived.address, %complaint, "a message is not read");
         self.conduct(Conduct::on_line).await;
         let refusal = Refusal::new(ErrorCode::Other, &complaint.to_string());
-        self.machine.say(Reply::refused(Id::NULL, refusal).to_line());
+        self.machine.say(Reply::refused(id, refusal).to_line());
         self.tell(Event::Unfit).await;
         self.charge(Offence::Malformed).await;
         self.unfit += 1;

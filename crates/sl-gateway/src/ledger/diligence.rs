@@ -128,6 +128,11 @@ impl Diligence {
         self.rates.proven(Window::Hour, now)
     }
 
+    /// Whether it was found short.
+    pub(super) fn is_short(&self) -> bool {
+        self.found.as_deref().is_some_and(|found| found.outcome == Outcome::Short)
+    }
+
     /// What the test says; `None` while nothing is claimed.
     pub(super) fn verdict(&self, rules: &ShortfallRules, now: Mono) -> Option<WorkDone> {
         let decision = self.test.as_ref()?.explain(rules, now)?;
@@ -135,7 +140,7 @@ impl Diligence {
             claimed: decision.inputs.claimed,
             proven_part: decision.inputs.proven_part,
             suspicion: decision.statistic / decision.rule.threshold,
-            short: self.found.as_deref().is_some_and(|found| found.outcome == Outcome::Short),
+            short: self.is_short(),
             shortfalls: self.shortfalls,
             last: self.found.clone(),
         })

@@ -7,7 +7,7 @@ use sl_guard::proof::{Proven, ShortfallRules};
 use sl_units::{HashRate, Mono, ShareDifficulty};
 use sl_work::WorkerName;
 
-use super::diligence::Diligence;
+use super::{diligence::Diligence, shown::Need};
 use crate::{
     ChainShares, Forwarded, ShareCounts, WorkDone, WorkerStatus,
     share::{Filed, Reason},
@@ -25,6 +25,8 @@ pub(super) struct Worker {
     work: f64,
     best: Option<ShareDifficulty>,
     last_share: Option<Mono>,
+    /// When its first machine came.
+    began: Option<Mono>,
     /// Machines that are here.
     pub(super) machines: u32,
     /// The most of them at once in the last hour, about, and since when that holds.
@@ -61,15 +63,8 @@ impl Worker {
         self.diligence.share(rules, filed.difficulty, at);
     }
 
-    pub(super) fn refused(&mut self, reason: Reason) {
-        *match reason {
-            Reason::UnknownJob => &mut self.rejected.unknown_job,
-            Reason::Duplicate => &mut self.rejected.duplicate,
-            Reason::LowDifficulty => &mut self.rejected.low_difficulty,
-            Reason::Ntime => &mut self.rejected.ntime,
-            Reason::Busy => &mut self.rejected.busy,
-            Reason::Malformed => &mut self.rejected.malformed,
-        } += 1;
+    pub(super) const fn refused(&mut self, reason: Reason) {
+        *self.rejected.of(reason) += 1;
     }
 
     pub(super) const fn remember(&mut self, rate: HashRate) {
@@ -79,6 +74,7 @@ impl Worker {
     /// A machine of it has come.
     pub(super) fn came(&mut self, now: Mono) {
         self.machines += 1;
+        self.began.get_or_insert(now);
         let (most, since) = self.most;
         if self.machines >= most || now.since(since) >= HOUR {
             self.most = (self.machines, now);
@@ -98,6 +94,14 @@ impl Worker {
     pub(super) fn look(&mut self, rules: &ShortfallRules, now: Mono) {
         self.proven = self.diligence.proven(now);
         self.work_done = self.diligence.verdict(rules, now);
+    }
+
+    /// Whether it needs a look; `silence` is for how long nobody is silent by chance.
+    pub(super) fn need(&self, silence: Duration, now: Mono) -> Need {
+        let heard = self.last_share.or(self.began).map(|at| now.since(at));
+        let silent = heard.is_some_and(|ago| Need::is_silent(ago, self.machines > 0, silence));
+        let shares = (self.accepted, self.stale, self.rejected.rejected());
+        Need::of(self.diligence.is_short(), silent, shares)
     }
 
     pub(super) fn show(&self, name: &WorkerName) -> WorkerStatus {
@@ -124,6 +128,24 @@ mod tests {
     use sl_guard::proof::Requirement;
 
     use super::*;
+
+    #[test]
+    fn who_sends_nothing_needs_a_look_while_it_is_here_and_for_a_day() {
+        let at = |seconds| Mono::from_start(Duration::from_secs(seconds));
+        let silence = Duration::from_secs(200);
+        let mut worker = Worker::default();
+        assert_eq!(worker.need(silence, at(1000)), Need::None, "no machine of it ever came");
+        worker.came(at(1000));
+        assert_eq!(worker.need(silence, at(1199)), Need::None);
+        assert_eq!(worker.need(silence, at(1200)), Need::Silent);
+        worker.last_share = Some(at(1200));
+        worker.machines = 0;
+        assert_eq!(worker.need(silence, at(1399)), Need::None);
+        assert_eq!(worker.need(silence, at(1400)), Need::Silent, "it is gone");
+        assert_eq!(worker.need(silence, at(90_000)), Need::None, "for good");
+        worker.refused(Reason::Duplicate);
+        assert_eq!(worker.need(silence, at(90_000)), Need::Refused);
+    }
 
     #[test]
     fn what_a_whole_farm_proves_is_divided_among_its_machines() {

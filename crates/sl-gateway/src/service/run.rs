@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fastrand::Rng;
 use sl_guard::{
     Guard,
     proof::{Requirement, ShortfallRules},
@@ -25,12 +24,12 @@ use crate::{
     board::Board,
     door::{Door, DoorCounts, Guests, Hours, Width},
     forward::Forward,
-    ledger::Standards,
+    ledger::{Event, Standards},
     recall::Recall,
     recorder::Recorder,
     shard::{Shard, Shared},
     share::Judged,
-    slots::{Layout, Moment, SlotCall, Slots, keep},
+    slots::{Keeper, Layout, Moment, SlotCall, Slots},
     standing::Standing,
     verifier::Verifier,
 };
@@ -99,7 +98,7 @@ impl Run<'_> {
             clock: gateway.clock,
         };
         parts.spawn(accounts.run());
-        let slots = keep_slots(gateway, slots, board.clone(), rng, slot_counts_in, &mut parts);
+        let slots = keep_slots(gateway, slots, board.clone(), &events, slot_counts_in, &mut parts);
 
         let live = gateway.live.live.subscribe();
         let (reports, reports_out) = mpsc::channel(CALLS);
@@ -227,10 +226,10 @@ fn keep_slots(
     gateway: &Gateway,
     mut slots: OwnedMutexGuard<Slots<Standing>>,
     board: watch::Receiver<Arc<Board>>,
-    rng: Rng,
+    events: &mpsc::Sender<Event>,
     counts: watch::Sender<SlotCounts>,
     parts: &mut JoinSet<()>,
-) -> mpsc::Sender<SlotCall<Standing>> {
+) -> mpsc::Sender<SlotCall> {
     let (clock, live) = (gateway.clock, gateway.live.live.subscribe());
     let moment = move || Moment {
         now: clock.mono(),
@@ -240,6 +239,6 @@ fn keep_slots(
     slots.all_left(moment());
     counts.send_replace(slots.counts());
     let (calls, calls_out) = mpsc::channel(CALLS);
-    parts.spawn(keep(slots, calls_out, moment, rng, counts));
+    parts.spawn(Keeper::new(slots, moment, events.clone()).run(calls_out, counts));
     calls
 }

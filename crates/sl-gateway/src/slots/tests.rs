@@ -16,6 +16,18 @@ fn origin(host: u8) -> Origin {
     Origin { address: [10, 0, 0, host].into(), user_agent: None }
 }
 
+/// Whose slot the journal tells.
+fn known(slot: u64, session: &str) -> Freed {
+    let host = u8::try_from(slot).unwrap_or(u8::MAX);
+    Freed { slot, session: session.into(), origin: origin(host), worker: "rig.1".into() }
+}
+
+/// The slots that are free since this was asked last, and whose they were.
+fn freed<M>(slots: &mut Slots<M>) -> Vec<(u64, String, String)> {
+    let freed = slots.freed.drain(..);
+    freed.map(|it| (it.slot, it.session.to_string(), it.worker.to_string())).collect()
+}
+
 fn take<M>(
     slots: &mut Slots<M>,
     resume: Option<&str>,
@@ -38,12 +50,13 @@ fn a_machine_that_comes_back_gets_its_slot() {
     let first = take(&mut slots, None, 1, "a", moment(0, 0, 0));
     assert_eq!(first.extranonce1.to_string(), "00000000");
     assert_eq!(take(&mut slots, None, 2, "b", moment(0, 0, 0)).slot, 1);
-    slots.give_back(first.slot, "memory", moment(1, 0, 7));
+    slots.give_back(first.slot, None, "memory", moment(1, 0, 7));
     // The jobs are forgotten, its time is not over.
     assert_eq!(take(&mut slots, None, 3, "c", moment(2, 100, 100)).slot, 2);
     let again = take(&mut slots, Some("a"), 1, "d", moment(3, 100, 100));
     assert_eq!((again.slot, &*again.session, again.memory), (0, "a", Some("memory")));
-    // A second one with the same id is another machine.
+    // The slots give none away that is in use: who asks for it is to wait until it is given back.
+    assert_eq!((slots.oust("a"), slots.oust("d"), slots.oust("unknown")), (Some(0), None, None));
     assert_eq!(take(&mut slots, Some("a"), 1, "e", moment(3, 100, 100)).slot, 3);
 }
 
@@ -54,7 +67,7 @@ fn without_its_session_it_is_known_by_where_it_comes_from() {
     let hosts = [(1, "a"), (2, "b"), (2, "c")];
     let taken = hosts.map(|(host, session)| take(&mut slots, None, host, session, at).slot);
     for (slot, (_, session)) in taken.into_iter().zip(hosts) {
-        slots.give_back(slot, session, at);
+        slots.give_back(slot, None, session, at);
     }
     let other = Origin { user_agent: Some("another/1".into()), ..origin(1) };
     assert_eq!(slots.take(None, other, "d".into(), at).expect("fresh").slot, 3);
@@ -70,10 +83,52 @@ fn without_its_session_it_is_known_by_where_it_comes_from() {
 fn a_slot_is_free_when_time_and_jobs_are_over() {
     let mut slots = Slots::new(Layout::of(8));
     let first = take(&mut slots, None, 1, "a", moment(0, 0, 0));
-    slots.give_back(first.slot, (), moment(0, 0, 7));
+    slots.give_back(first.slot, None, (), moment(0, 0, 7));
     assert_eq!(take(&mut slots, None, 2, "b", moment(700, 7, 9)).slot, 1);
     assert_eq!(take(&mut slots, Some("a"), 1, "c", moment(700, 8, 9)).slot, 0);
     assert_eq!(slots.origins.len(), 2);
+    assert_eq!(freed(&mut slots), [(0, "a".into(), String::new())]);
+}
+
+#[test]
+fn a_slot_that_is_free_again_is_told_with_whose_it_was() {
+    let mut slots = Slots::<()>::new(Layout { slot: 1, own: 2 });
+    let at = moment(0, 0, 5);
+    // One that came and went without a word had it before.
+    slots.recall(known(0, "a"), (), at);
+    let again = take(&mut slots, Some("a"), 9, "x", at);
+    slots.give_back(again.slot, None, (), at);
+    slots.sweep(moment(599, 9, 9));
+    assert_eq!(freed(&mut slots), []);
+    slots.sweep(moment(600, 5, 9));
+    assert_eq!(freed(&mut slots), [], "its job is known");
+    slots.sweep(moment(600, 6, 9));
+    assert_eq!(freed(&mut slots), [(0, "a".into(), "rig.1".into())]);
+    // Of a visitor the journal never heard.
+    let visitor = take(&mut slots, None, 1, "b", at);
+    slots.release(visitor.slot);
+    assert_eq!(freed(&mut slots), []);
+    // One that is taken from whoever is away longest.
+    for host in 0..=255 {
+        let taken = take(&mut slots, None, host, &format!("s{host}"), at);
+        if host == 7 {
+            slots.give_back(taken.slot, Some("rig.7".into()), (), at);
+        }
+    }
+    take(&mut slots, None, 1, "late", moment(1, 6, 6));
+    assert_eq!(freed(&mut slots), [(7, "s7".into(), "rig.7".into())]);
+}
+
+#[test]
+fn damaged_rows_ask_for_no_more_memory_than_real_ones() {
+    let mut slots = Slots::<()>::new(Layout::of(8));
+    let at = moment(0, 0, 0);
+    for number in 1..100u64 {
+        slots.recall(known(number * 10_000_000, &format!("s{number}")), (), at);
+        slots.recall(known(number * 100_000, &format!("t{number}")), (), at);
+    }
+    assert_eq!(slots.counts().away, 10);
+    assert!(slots.free.len() as u64 <= MOST_FREED);
 }
 
 #[test]
@@ -93,8 +148,8 @@ fn when_all_are_taken_whoever_is_away_longest_makes_room_once_its_jobs_are_forgo
     for host in 0..=255 {
         take(&mut slots, None, host, &format!("s{host}"), moment(0, 0, 0));
     }
-    slots.give_back(7, (), moment(1, 0, 5));
-    slots.give_back(9, (), moment(2, 0, 6));
+    slots.give_back(7, None, (), moment(1, 0, 5));
+    slots.give_back(9, None, (), moment(2, 0, 6));
     slots.take(None, origin(1), "late".into(), moment(3, 5, 6)).expect_err("job 5 is known");
     assert_eq!(take(&mut slots, None, 1, "late", moment(4, 6, 6)).slot, 7);
     slots.take(None, origin(1), "later".into(), moment(5, 6, 6)).expect_err("job 6 is known");
@@ -114,9 +169,9 @@ fn a_run_that_died_and_an_earlier_program_leave_machines_that_are_waited_for() {
     assert_eq!((slots.counts().in_use, slots.counts().away), (0, 1));
     assert_eq!(take(&mut slots, Some("a"), 1, "b", at).slot, 0);
     let mut slots = Slots::<()>::new(Layout::of(8));
-    slots.recall(5, "e".into(), origin(5), (), at);
-    slots.recall(2, "c".into(), origin(2), (), at);
-    slots.recall(2, "twice".into(), origin(2), (), at);
+    slots.recall(known(5, "e"), (), at);
+    slots.recall(known(2, "c"), (), at);
+    slots.recall(known(2, "twice"), (), at);
     assert_eq!(slots.counts().away, 2);
     assert_eq!(take(&mut slots, Some("e"), 9, "x", at).slot, 5);
     assert_eq!(take(&mut slots, None, 2, "y", at).slot, 2);
@@ -133,21 +188,21 @@ fn what_is_remembered_is_bounded_and_no_slot_is_given_on_while_its_jobs_are_out(
         let taken = slots.take(None, fresh(number), format!("s{number}").into(), at);
         let taken = taken.expect("free");
         assert_eq!(taken.slot, number, "never that of another");
-        slots.give_back(taken.slot, (), at);
+        slots.give_back(taken.slot, None, (), at);
     }
     assert!(slots.away.len() <= MOST_AWAY + 1 && slots.left.len() <= MOST_AWAY + 1);
     assert!(slots.origins.len() <= MOST_AWAY + 1);
     // Those of forgotten machines are free when their jobs are forgotten too.
     let nobodys = slots.nobodys.len() as u64;
     assert!(nobodys >= 999);
-    let oldest = slots.nobodys.front().map(|(slot, _)| *slot).expect("some");
+    let oldest = slots.nobodys.front().map(|(freed, _)| freed.slot).expect("some");
     assert_eq!((oldest, slots.free.len()), (0, 0));
     // One that comes and goes leaves no trail either.
     for number in 0..most + 1000 {
         let session = format!("s{}", most + 999);
         let again = slots.take(Some(&session), fresh(0), "new".into(), at).expect("its own");
         assert_eq!(again.slot, most + 999, "{number}");
-        slots.give_back(again.slot, (), at);
+        slots.give_back(again.slot, None, (), at);
     }
     assert!(slots.left.len() <= MOST_AWAY + 1);
     slots.sweep(moment(1, 8, 9));
@@ -175,7 +230,7 @@ proptest! {
             let at = moment(now, job.saturating_sub(5), job);
             if step < 2 && !held.is_empty() {
                 let slot = held.swap_remove(number % held.len());
-                slots.give_back(slot, (), at);
+                slots.give_back(slot, None, (), at);
                 let (session, until) = last.get_mut(&slot).expect("it was taken");
                 *until = job;
                 gone.push(session.clone());

@@ -60,9 +60,9 @@ async fn a_slot_stays_with_its_machine() {
     let again = back.submit("rig.1", &notify, 0, 1).await.expect_err("sent before");
     assert_eq!(again.0, 22);
     back.submit("rig.1", &notify, 0, 2).await.expect("accepted");
-    // While it is there, nobody else gets it by the same words.
-    let (thief, ..) = farm.machine_again("rig.1", Some(&session)).await;
-    assert_ne!(thief.slot, slot);
+    // While it is there, nobody else gets it by the same words but its session.
+    let (namesake, ..) = farm.machine_again("rig.1", None).await;
+    assert_ne!(namesake.slot, slot);
     farm.stop().await;
 }
 
@@ -153,5 +153,27 @@ async fn who_never_authorises_leaves_no_slot_behind() {
     farm.status_when(|status| (status.slots.in_use, status.slots.away) == (0, 1)).await;
     let (machine, ..) = farm.machine_again("rig.1", Some(&session)).await;
     assert_eq!(machine.slot, slot);
+    farm.stop().await;
+}
+
+#[tokio::test]
+async fn a_machine_whose_former_connection_is_half_open_gets_its_slot_by_its_session() {
+    let mut farm = Farm::working().await;
+    let (mut before, _, notify) = farm.machine("rig.1").await;
+    before.submit("rig.1", &notify, 0, 1).await.expect("accepted");
+    let (slot, session) = (before.slot.clone(), before.session.clone());
+    // Without the session another machine of the same address and program takes nothing.
+    let (stranger, ..) = farm.machine("rig.2").await;
+    assert_ne!(stranger.slot, slot);
+    let (mut again, _, now) = farm.machine_again("rig.1", Some(&session)).await;
+    assert_eq!((&again.slot, &again.session), (&slot, &session));
+    before.closed().await;
+    let late = again.submit("rig.1", &notify, 0, 1).await.expect_err("sent before");
+    assert_eq!(late.0, 22, "what the former connection sent is known");
+    again.submit("rig.1", &now, 0, 2).await.expect("accepted");
+    let two = |status: &sl_gateway::GatewayStatus| {
+        status.connections == 2 && (status.slots.in_use, status.slots.away) == (2, 0)
+    };
+    farm.status_when(two).await;
     farm.stop().await;
 }

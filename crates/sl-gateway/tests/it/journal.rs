@@ -1,8 +1,8 @@
 //! The journal: nothing is acknowledged that is not on the disk, and a restart knows all.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
-use sl_gateway::GatewayStatus;
+use sl_gateway::{GatewaySettings, GatewayStatus};
 use sl_ledger::{Journal, Options};
 use sl_ports::Clock;
 use sl_supervise::ServiceSpec;
@@ -13,10 +13,14 @@ use crate::harness::{Farm, job, settings, soon};
 
 /// A gateway with a journal in this folder, and its first job.
 async fn farm(folder: &Path) -> (Farm, Journal) {
+    farm_with(folder, |_| ()).await
+}
+
+async fn farm_with(folder: &Path, change: impl FnOnce(&mut GatewaySettings)) -> (Farm, Journal) {
     let (journal, writer) = Journal::new(Options::new(folder.into()), Clock::real());
     let spec = ServiceSpec::new("journal", "under test", move |ctx| writer.clone().run(ctx));
     let with = journal.clone();
-    let mut farm = Farm::start_after(vec![spec], settings(|_| ()), "tail", |gateway| {
+    let mut farm = Farm::start_after(vec![spec], settings(change), "tail", |gateway| {
         gateway.with_journal(with)
     });
     farm.widen(8).await;
@@ -83,6 +87,32 @@ async fn a_restart_knows_slots_jobs_shares_and_difficulties() {
     assert_eq!((status.shares.accepted, status.shares.duplicate), (2, 2));
     assert_eq!((status.forwarded.lost, status.forwarded.lost_by_restart), (1, 1));
     second.stop().await;
+}
+
+#[tokio::test]
+async fn a_slot_that_is_free_again_does_not_come_back_after_a_restart() {
+    let place = tempfile::tempdir().expect("a place");
+    let at_once = |settings: &mut GatewaySettings| settings.resume_within = Duration::ZERO;
+    let (mut first, journal) = farm_with(place.path(), at_once).await;
+    let (gone, ..) = first.machine("rig.1").await;
+    let session = gone.session.clone();
+    drop(gone);
+    first.status_when(|status| status.slots.away == 1).await;
+    // Not before the jobs are forgotten that were out with it.
+    let mut other = first.connect_from("203.0.113.7").await;
+    other.introduce("other", None).await;
+    for sequence in 2..520 {
+        first.give(job(sequence, 1, &[], &first.clock));
+        other.notify().await;
+    }
+    let mut third = first.connect_from("203.0.113.8").await;
+    third.introduce("third", None).await;
+    first.status_when(|status| (status.slots.in_use, status.slots.away) == (2, 0)).await;
+    first.stop().await;
+    let recalled = soon(journal.recall(Wall::default())).await.expect("readable");
+    let held: Vec<_> = recalled.slots.iter().map(|slot| (&*slot.worker, slot.slot)).collect();
+    assert_eq!(held, [("third", 0), ("other", 1)]);
+    assert!(recalled.slots.iter().all(|slot| *slot.session != *session));
 }
 
 #[tokio::test]

@@ -75,8 +75,11 @@ async fn json_out_of_shape_is_not_parsed() {
     let deep = format!("{{\"id\":7,\"method\":\"mining.ping\",\"params\":{}\n", "[".repeat(40));
     for _ in 0..9 {
         machine.say(&deep).await;
-        let (code, text) = machine.reply().await.expect_err("too deep");
-        assert_eq!((code, text.starts_with("json_shape: nested 33 deep")), (20, true), "{text}");
+        let heard = machine.hear().await;
+        let (id, code) = (heard["id"].as_u64(), heard["error"][0].as_i64());
+        assert_eq!((id, code), (Some(7), Some(20)), "it is answered by its id");
+        let text = heard["error"][1].as_str().expect("a text");
+        assert!(text.starts_with("json_shape: nested 33 deep"), "{text}");
     }
     // One that is fit, and the count begins anew.
     machine.submit("rig.1", &notify, 0, 1).await.expect("accepted");

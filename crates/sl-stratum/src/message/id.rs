@@ -1,5 +1,11 @@
 use std::fmt;
 
+use serde::{
+    Deserializer,
+    de::{IgnoredAny, MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
 /// The id of a request, given back byte for byte in the reply.
 ///
 /// Machines use numbers; texts, floats and null occur, and minerd uses one number for all shares.
@@ -35,6 +41,16 @@ impl Id {
         }))
     }
 
+    /// The id of a line that is not read further, as far as it can be had; else null. Takes no more
+    /// time than the line is long, however odd the rest of it is.
+    #[must_use]
+    pub fn of_line(line: &[u8]) -> Self {
+        let mut id = Self::NULL;
+        // What is wrong behind the id does not matter here.
+        let _ = serde_json::Deserializer::from_slice(line).deserialize_map(Finder(&mut id));
+        id
+    }
+
     /// Whether this is the id of a notification.
     #[must_use]
     pub fn is_null(&self) -> bool {
@@ -58,6 +74,29 @@ impl From<u64> for Id {
     }
 }
 
+/// Reads an object as far as its id.
+struct Finder<'a>(&'a mut Id);
+
+impl<'de> Visitor<'de> for Finder<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with an id")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<String>()? {
+            if key == "id" {
+                let json: &RawValue = map.next_value()?;
+                *self.0 = Id::from_json(json.get()).unwrap_or(Id::NULL);
+                break;
+            }
+            map.next_value::<IgnoredAny>()?;
+        }
+        Ok(())
+    }
+}
+
 /// The JSON of the id.
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -72,6 +111,25 @@ impl fmt::Display for Id {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_id_of_a_line_is_found_whatever_else_stands_there() {
+        let deep = format!("{{\"params\":{}1{},\"id\":7}}", "[".repeat(4000), "]".repeat(4000));
+        for (line, expect) in [
+            ("{\"id\":7,\"method\":\"m\",\"params\":[[[", "7"),
+            ("{\"method\":[{\"id\":1}],\"id\":\"a\"}", "\"a\""),
+            (&*deep, "7"),
+            ("{\"id\":[1]}", "null"),
+            ("{\"id\":", "null"),
+            ("{\"method\":\"m\"}", "null"),
+            ("[{\"id\":1}]", "null"),
+            ("\u{7}", "null"),
+            ("", "null"),
+        ] {
+            assert_eq!(Id::of_line(line.as_bytes()).to_string(), expect, "{line:.60}");
+        }
+        assert_eq!(Id::of_line(b"{\"a\xff\":1,\"id\":1}"), Id::NULL);
+    }
 
     #[test]
     fn ids_come_back_byte_for_byte() {

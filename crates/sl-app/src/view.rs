@@ -214,7 +214,7 @@ fn as_pool(url: &str, status: &PoolStatus, now: Mono) -> Pool {
         held: status.held,
         accepted_difficulty: status.accepted_difficulty,
         missed_difficulty: status.missed_difficulty,
-        connections: status.lines.iter().filter(works).count() as u64,
+        connections: status.links.iter().filter(works).count() as u64,
         connections_total: status.connections,
         working_s: status.uptime(now).as_secs_f64(),
         last_job_age_s: status.last_job.map(|at| now.since(at).as_secs_f64()),

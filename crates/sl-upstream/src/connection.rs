@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use sl_stratum::{
-    Extranonce, LineSplitter, Reconnect,
+    Extranonce, Line, LineSplitter, Reconnect,
     client::{Input, Output, Session, Settings},
     transcript::{Direction, Scrubber},
 };
@@ -17,7 +17,7 @@ use crate::{
     demand::{Advice, Demand},
     desk::{Filed, Settled},
     dial::{Dialled, Wire},
-    line::{Ended, Event, Line, Order, Orders},
+    link::{Ended, Event, Link, Order, Orders},
     names::Names,
     record::Recorder,
     service::Shared,
@@ -40,7 +40,7 @@ pub(crate) struct Connection<'a> {
     stop: &'a CancellationToken,
     wire: Box<dyn Wire>,
     session: Session,
-    line: &'a mut Line,
+    link: &'a mut Link,
     orders: &'a mut Orders,
     vigil: Vigil,
     names: Names,
@@ -62,7 +62,7 @@ impl<'a> Connection<'a> {
         endpoint: &'a Endpoint,
         stop: &'a CancellationToken,
         dialled: Dialled,
-        line: &'a mut Line,
+        link: &'a mut Link,
         orders: &'a mut Orders,
     ) -> Self {
         let now = shared.clock.mono();
@@ -70,31 +70,29 @@ impl<'a> Connection<'a> {
         let session = Session::new(Settings {
             user: login.main(),
             password: pool.password.clone(),
-            session: line.session.clone(),
+            session: link.session.clone(),
             extranonce_subscribe: options.extranonce_subscribe,
             ..Settings::default()
         });
         let secret = pool.password.reveal().to_owned();
         let record = |folder: &std::path::PathBuf| {
-            let count = shared.status.borrow().connections;
-            let at = shared.clock.wall().millis();
-            let name = format!("{}-{at}-{count}", pool.id);
-            let scrubber = Scrubber::new([secret]);
-            Recorder::start(folder, &name, &endpoint.to_string(), scrubber, &shared.clock)
+            let number = shared.status.borrow().connections;
+            let (scrubber, peer) = (Scrubber::new([secret]), endpoint.to_string());
+            Recorder::start(folder, &pool.id.to_string(), number, &peer, scrubber, &shared.clock)
                 .inspect_err(|wrong| tracing::warn!(%wrong, folder = %folder.display(), "nothing is recorded"))
                 .ok()
         };
-        line.demand.reconnected();
+        link.demand.reconnected();
         Self {
             shared,
             endpoint,
             stop,
             wire: dialled.wire,
             session,
-            vigil: Vigil::new(options.patience, line.may_ask, now),
+            vigil: Vigil::new(options.patience, link.may_ask, now),
             names: Names::new(login.clone(), pool.password.clone()),
             recorder: options.record.as_ref().and_then(record),
-            line,
+            link,
             orders,
             began: now,
             coming: None,
@@ -109,12 +107,12 @@ impl<'a> Connection<'a> {
     pub(crate) async fn serve(mut self) -> Ended {
         let ended = self.talk().await;
         let now = self.shared.clock.mono();
-        if self.vigil.was_blamed(now) && self.line.may_ask {
+        if self.vigil.was_blamed(now) && self.link.may_ask {
             tracing::info!(pool = %self.endpoint, "the pool leaves whoever asks for a sign of life: it is not asked again");
-            self.line.may_ask = false;
+            self.link.may_ask = false;
         }
         let why = ended.to_string();
-        let settled = self.line.desk.cut(&why, self.failing.unwrap_or(now), now);
+        let settled = self.link.desk.cut(&why, self.failing.unwrap_or(now), now);
         self.count(&settled, now);
         self.tell(now);
         ended
@@ -128,7 +126,8 @@ impl<'a> Connection<'a> {
         let mut lines = LineSplitter::new(Session::LINE_LIMIT);
         let mut buffer = vec![0; 16 * 1024];
         loop {
-            if self.line.desk.sent() == 0
+            if self.leaving.is_some()
+                && self.link.desk.sent() == 0
                 && let Some((_, ended)) = self.leaving.take()
             {
                 return ended;
@@ -166,7 +165,7 @@ impl<'a> Connection<'a> {
     }
 
     fn seen(&self) -> Seen {
-        Seen { running: self.session.is_running(), waits_since: self.line.desk.waits_since() }
+        Seen { running: self.session.is_running(), waits_since: self.link.desk.waits_since() }
     }
 
     /// When to look at the latest.
@@ -175,7 +174,7 @@ impl<'a> Connection<'a> {
         if let Some((until, _)) = &self.leaving {
             due = due.min(*until);
         }
-        due = self.line.gives_up(self.shared).map_or(due, |until| due.min(until));
+        due = self.link.gives_up(self.shared).map_or(due, |until| due.min(until));
         if self.session.is_running() {
             due = due.min(self.looked + Demand::LOOK);
         }
@@ -187,7 +186,7 @@ impl<'a> Connection<'a> {
         if let Some((_, ended)) = self.leaving.take_if(|(until, _)| *until <= now) {
             return Err(ended);
         }
-        self.line.give_up(self.shared, now);
+        self.link.give_up(self.shared, now);
         match self.vigil.look(self.seen(), now) {
             Watched::Gone { why, since } => {
                 self.failing = Some(since);
@@ -201,35 +200,33 @@ impl<'a> Connection<'a> {
         }
         if self.session.is_running() && now.since(self.looked) >= Demand::LOOK {
             self.looked = now;
-            self.demand(now).await?;
+            let advice = self.link.look(now);
+            let outputs = self.advised(advice, now);
+            self.act(outputs).await?;
             self.tell(now);
         }
         Ok(())
     }
 
-    /// Asks for another difficulty, or withholds what would flood the pool.
-    async fn demand(&mut self, now: Mono) -> Result<(), Ended> {
-        let asked = self.line.desk.difficulty();
-        let Advice { over, suggest } = self.line.demand.look(asked, now);
-        if let Some(over) = over {
-            self.line.desk.set_over(over, now);
-            if over > 1.0 {
-                tracing::warn!(pool = %self.endpoint, difficulty = asked.get(), over, price = 1.0 - 1.0 / over,
+    /// Tells what is withheld because it would flood the pool, and asks for another difficulty.
+    fn advised(&mut self, advice: Advice, now: Mono) -> Vec<Output> {
+        match advice.over {
+            Some(over) if over > 1.0 => {
+                let difficulty = self.link.desk.difficulty().get();
+                tracing::warn!(pool = %self.endpoint, difficulty, over, price = 1.0 - 1.0 / over,
                     "the pool asks for too easy shares: harder ones are sent until it asks for them");
-            } else {
+            }
+            Some(_) => {
                 tracing::info!(pool = %self.endpoint, "the pool asks for shares that it can take: all are sent");
             }
+            None => {}
         }
         self.tell_over(now);
-        if let Some(difficulty) = suggest {
-            let outputs = self.session.step(Input::Suggest(difficulty));
-            self.act(outputs).await?;
-        }
-        Ok(())
+        advice.suggest.map_or_else(Vec::new, |wish| self.session.step(Input::Suggest(wish)))
     }
 
     fn tell_over(&self, now: Mono) {
-        let (asked, over) = (self.line.desk.difficulty(), self.line.demand.over());
+        let (asked, over) = (self.link.desk.difficulty(), self.link.demand.over());
         let sent = sl_units::ShareDifficulty::new(asked.get() * over).unwrap_or(asked);
         self.shared.status.send_if_modified(|status| {
             let before = status.over;
@@ -247,7 +244,7 @@ impl<'a> Connection<'a> {
     async fn order(&mut self, order: Order) -> Result<(), Ended> {
         match order {
             Order::Lease { leased, keep } => {
-                self.line.desk.lease(leased, keep);
+                self.link.desk.lease(leased, keep);
                 self.overflow().await;
                 Ok(())
             }
@@ -260,31 +257,31 @@ impl<'a> Connection<'a> {
                     self.act(outputs).await?;
                 }
                 let user = self.names.user(pending.worker());
-                let work = pending.share().job().wanted.expected_hashes() / 65_536.0;
                 // What comes while we leave goes to the connection that follows.
                 if matches!(self.leaving, Some((_, Ended::Moved { .. }))) {
-                    self.line.desk.hold();
+                    self.link.desk.hold();
                 }
-                match self.line.desk.file(pending, user, now) {
+                let (filed, advice) = self.link.file(pending, user, now);
+                match filed {
                     Filed::Send(ticket, submit) => {
-                        self.line.demand.sent(work, now);
                         let outputs = self.session.step(Input::Submit { ticket, submit });
-                        self.act(outputs).await
+                        self.act(outputs).await?;
                     }
-                    Filed::Held => Ok(()),
-                    Filed::Settled(settled) => {
-                        self.count(&[settled], now);
-                        Ok(())
-                    }
+                    Filed::Held => {}
+                    Filed::Settled(settled) => self.count(&[settled], now),
                 }
+                if advice != Advice::default() {
+                    let outputs = self.advised(advice, now);
+                    self.act(outputs).await?;
+                }
+                Ok(())
             }
         }
     }
 
     async fn lines(&mut self, lines: &mut LineSplitter, mut bytes: &[u8]) -> Result<(), Ended> {
         while let Some(line) = lines.next_line(&mut bytes) {
-            if let (Some(recorder), sl_stratum::Line::Complete(line)) = (&mut self.recorder, &line)
-            {
+            if let (Some(recorder), Line::Complete(line)) = (&mut self.recorder, &line) {
                 recorder.line(Direction::Down, line, self.shared.clock.mono());
             }
             let outputs = self.session.step(Input::Line(line));
@@ -302,7 +299,7 @@ impl<'a> Connection<'a> {
             match output {
                 Output::Send(line) => self.write(&line).await?,
                 Output::Subscribed(subscription) => {
-                    self.line.session = subscription.session.clone();
+                    self.link.session = subscription.session.clone();
                     let (extranonce1, len) =
                         (subscription.extranonce1, subscription.extranonce2_len);
                     self.opened(extranonce1, len, now).await;
@@ -333,40 +330,34 @@ impl<'a> Connection<'a> {
                 }
                 Output::VersionMask(_) | Output::Pong => {}
                 Output::Difficulty(difficulty) => {
-                    self.line.desk.set_difficulty(difficulty);
+                    self.link.desk.set_difficulty(difficulty);
                     shared.status.send_modify(|status| status.difficulty = Some(difficulty));
                     if self.session.is_running() {
-                        let advice = self.line.demand.look(difficulty, now);
-                        if let Some(over) = advice.over {
-                            self.line.desk.set_over(over, now);
-                        }
-                        self.tell_over(now);
-                        if let Some(wish) = advice.suggest {
-                            queue.extend(self.session.step(Input::Suggest(wish)));
-                        }
+                        let advice = self.link.look(now);
+                        queue.extend(self.advised(advice, now));
                     }
                 }
                 Output::Job(notify) => {
                     tracing::debug!(job = %notify.job_id, clean = notify.clean, "job");
                     if let Some((extranonce1, len)) = self.coming.take() {
-                        self.line.desk.extranonce(extranonce1, len);
+                        self.link.desk.extranonce(extranonce1, len);
                         self.width(extranonce1.as_bytes().len(), len).await;
                     }
-                    self.line.desk.job(notify, now);
+                    self.link.desk.job(notify, now);
                     self.working(now).await;
                 }
                 Output::Verdict { ticket, verdict } => {
-                    let settled = self.line.desk.verdict(ticket, verdict, now);
+                    let settled = self.link.desk.verdict(ticket, verdict, now);
                     if let Some(took) = settled.as_ref().and_then(|settled| settled.took) {
-                        self.line.round_trip.record(took);
+                        self.link.round_trip.record(took);
                     }
                     self.count(settled.as_slice(), now);
-                    if now.since(self.told) >= TELL || self.line.round_trip.count() < 16 {
+                    if now.since(self.told) >= TELL || self.link.round_trip.count() < 16 {
                         self.tell(now);
                     }
                 }
                 // It was never sent: it goes with the next chance, or is lost with the hold.
-                Output::Lost { ticket, .. } => self.line.desk.unsent(ticket),
+                Output::Lost { ticket, .. } => self.link.desk.unsent(ticket),
                 Output::Reconnect(reconnect) => self.moved(&reconnect, now),
                 Output::ShowMessage(text) => {
                     tracing::info!(pool = %self.endpoint, %text, "the pool says");
@@ -385,9 +376,9 @@ impl<'a> Connection<'a> {
     /// The pool has given this connection its extranonce.
     async fn opened(&mut self, extranonce1: Extranonce, len: usize, now: Mono) {
         let took = now.since(self.began);
-        let lost = self.line.desk.opened(extranonce1, len);
+        let lost = self.link.desk.opened(extranonce1, len);
         self.count(&lost, now);
-        let resumed = self.line.desk.stands();
+        let resumed = self.link.desk.stands();
         self.shared.status.send_modify(|status| {
             status.subscribe = Some(took);
             status.resumed += u64::from(resumed);
@@ -398,7 +389,7 @@ impl<'a> Connection<'a> {
     /// The worker is let in: what was held goes up first.
     fn live(&mut self, now: Mono, more: &mut Vec<Output>) {
         let names = &self.names;
-        let again = self.line.desk.live(|worker| names.user(worker), now);
+        let again = self.link.desk.live(|worker| names.user(worker), now);
         if !again.is_empty() {
             tracing::info!(pool = %self.endpoint, shares = again.len(), "the session goes on: shares are sent again");
             let count = again.len() as u64;
@@ -439,17 +430,17 @@ impl<'a> Connection<'a> {
     async fn width(&mut self, own: usize, len: usize) {
         self.shared.status.send_modify(|status| status.extranonce = Some((own, len)));
         self.overflow().await;
-        self.line.tell(Event::Width(len)).await;
+        self.link.tell(Event::Width(len)).await;
     }
 
     async fn overflow(&mut self) {
-        for leased in self.line.desk.overflow() {
-            self.line.tell(Event::Overflow(leased)).await;
+        for leased in self.link.desk.overflow() {
+            self.link.tell(Event::Overflow(leased)).await;
         }
     }
 
     async fn working(&mut self, now: Mono) {
-        let line = self.line.number;
+        let link = self.link.number;
         self.shared.status.send_modify(|status| {
             status.jobs += 1;
             status.last_job = Some(now);
@@ -457,9 +448,9 @@ impl<'a> Connection<'a> {
             if !matches!(status.state, PoolState::Working { .. }) {
                 status.last_error = None;
             }
-            status.set_line(line, PoolState::Working { since: now }, now);
+            status.set_link(link, PoolState::Working { since: now }, now);
         });
-        self.line.tell(Event::Working(now)).await;
+        self.link.tell(Event::Working(now)).await;
     }
 
     fn count(&self, settled: &[Settled], now: Mono) {
@@ -472,7 +463,7 @@ impl<'a> Connection<'a> {
 
     fn tell(&mut self, now: Mono) {
         self.told = now;
-        let round_trip = self.line.round_trip.snapshot();
+        let round_trip = self.link.round_trip.snapshot();
         self.shared.status.send_modify(|status| status.round_trip = round_trip);
     }
 

@@ -24,14 +24,40 @@ impl Default for DemandRules {
 /// A pool that opens at 65,536, or caps at 524,288, would get thousands of shares a second from
 /// ten thousand machines, and drop us. Until it has moved, only shares of `over` times its
 /// difficulty go up. The pool credits each of them as one of its own: the rest is the price.
+///
+/// ```text
+///  at the start  nothing is withheld, unless the settings tell a rate
+///  they pile up  the last second says the rate: `over` rises at once ([`Demand::hurry`])
+///  from 5 s on   what is measured over half a minute says it, up and down ([`Demand::look`])
+/// ```
 #[derive(Debug)]
 pub(crate) struct Demand {
     rules: DemandRules,
-    /// Work sent up, in difficulty, by second.
-    seconds: VecDeque<(u64, f64)>,
+    /// What came, the oldest first.
+    slots: VecDeque<Slot>,
+    /// The first share of this connection.
     began: Option<Mono>,
     over: f64,
     suggested: Option<Mono>,
+    hurried: Option<Mono>,
+}
+
+/// What came within an eighth of a second.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    number: u64,
+    shares: u32,
+    /// The work that they stand for.
+    difficulty: f64,
+}
+
+/// Work as difficulty a second, over so long.
+#[derive(Clone, Copy, Debug)]
+struct Rate {
+    difficulty: f64,
+    /// As many as were measured; a rate that was told has none of their chance.
+    shares: f64,
+    lasted: Duration,
 }
 
 /// What to change.
@@ -48,31 +74,40 @@ impl Demand {
     const WINDOW: Duration = Duration::from_secs(30);
     /// Less says nothing yet.
     const LEAST: Duration = Duration::from_secs(5);
+    /// What is measured while shares pile up.
+    const LAST: Duration = Duration::from_secs(1);
+    const SLOT: Duration = Duration::from_millis(125);
     /// How often a pool is told the same wish.
     const AGAIN: Duration = Duration::from_secs(60);
     /// How often to look.
     pub(crate) const LOOK: Duration = Duration::from_secs(2);
+    /// How often to look while shares pile up.
+    const HURRY: Duration = Duration::from_millis(100);
 
-    pub(crate) fn new(rules: DemandRules) -> Self {
-        Self { rules, seconds: VecDeque::new(), began: None, over: 1.0, suggested: None }
+    pub(crate) const fn new(rules: DemandRules) -> Self {
+        let slots = VecDeque::new();
+        Self { rules, slots, began: None, over: 1.0, suggested: None, hurried: None }
     }
 
-    /// A share went up that stands for this difficulty of work.
-    pub(crate) fn sent(&mut self, difficulty: f64, now: Mono) {
+    /// A share came that stands for this difficulty of work, whether the lane had room or not.
+    pub(crate) fn came(&mut self, difficulty: f64, now: Mono) {
         self.began.get_or_insert(now);
-        let second = now.since_start().as_secs();
-        match self.seconds.back_mut() {
-            Some((last, sum)) if *last == second => *sum += difficulty,
-            _ => self.seconds.push_back((second, difficulty)),
+        let number = Self::number(now.since_start());
+        match self.slots.back_mut() {
+            Some(slot) if slot.number == number => {
+                slot.shares = slot.shares.saturating_add(1);
+                slot.difficulty += difficulty;
+            }
+            _ => self.slots.push_back(Slot { number, shares: 1, difficulty }),
         }
-        while self.seconds.front().is_some_and(|(at, _)| second - at > Self::WINDOW.as_secs()) {
-            self.seconds.pop_front();
-        }
+        let oldest = number.saturating_sub(Self::number(Self::WINDOW));
+        while self.slots.pop_front_if(|slot| slot.number < oldest).is_some() {}
     }
 
-    /// A new connection: the pool knows nothing of our wish.
+    /// A new connection: the pool knows nothing of our wish, and the time between says nothing.
     pub(crate) fn reconnected(&mut self) {
-        self.suggested = None;
+        self.slots.clear();
+        (self.began, self.suggested) = (None, None);
     }
 
     /// How many times the pool's difficulty is sent up at least.
@@ -82,16 +117,36 @@ impl Demand {
 
     /// Looks at a pool that asks for this difficulty.
     pub(crate) fn look(&mut self, pool: ShareDifficulty, now: Mono) -> Advice {
-        let Some(rate) = self.rate(now) else { return Advice::default() };
-        let flood = rate / (pool.get() * self.rules.most_shares_per_second);
-        let needed = if flood > 1.0 { ((flood.log2() * 4.0).ceil() / 4.0).exp2() } else { 1.0 };
-        let mut advice = Advice::default();
-        // Down only when half would do, so that chance does not move it to and fro.
-        if needed > self.over || needed * 2.0 < self.over || (needed == 1.0 && flood < 0.5) {
-            advice.over = (needed != self.over).then_some(needed);
-            self.over = needed;
+        let measured = self.rate(Self::WINDOW, now).filter(|rate| rate.lasted >= Self::LEAST);
+        let Some(rate) = measured.or_else(|| self.told()) else { return Advice::default() };
+        // Machines that are just coming are more than half a minute says.
+        let last = self.rate(Self::LAST, now).map_or(0.0, Rate::at_most);
+        self.advise(pool, rate, rate.at_most().max(last), now)
+    }
+
+    /// Looks while shares pile up at a pool that asks for this difficulty: what came in the last
+    /// second is enough then to withhold more. It is never enough to withhold less: what found no
+    /// room may not have come as far as this.
+    pub(crate) fn hurry(&mut self, pool: ShareDifficulty, now: Mono) -> Advice {
+        if self.hurried.is_some_and(|at| now.since(at) < Self::HURRY) {
+            return Advice::default();
         }
-        let wish = rate / self.rules.shares_per_second;
+        self.hurried = Some(now);
+        let Some(rate) = self.rate(Self::LAST, now) else { return Advice::default() };
+        self.advise(pool, rate, f64::INFINITY, now)
+    }
+
+    /// More is withheld as soon as the rate says so, and less when even the most that chance may
+    /// have hidden of it would do with less.
+    fn advise(&mut self, pool: ShareDifficulty, rate: Rate, at_most: f64, now: Mono) -> Advice {
+        let bearable = pool.get() * self.rules.most_shares_per_second;
+        let (least, enough) = (steps(rate.difficulty / bearable), steps(at_most / bearable));
+        let mut advice = Advice::default();
+        if least > self.over || enough < self.over {
+            self.over = if least > self.over { least } else { enough };
+            advice.over = Some(self.over);
+        }
+        let wish = rate.difficulty / self.rules.shares_per_second;
         let due = self.suggested.is_none_or(|at| now.since(at) >= Self::AGAIN);
         let told = self.rules.hashrate.is_some() || self.over > 1.0;
         if due && told && wish > pool.get() * 2.0 {
@@ -102,15 +157,42 @@ impl Demand {
         advice
     }
 
-    /// Work in difficulty a second: as measured, before that as it was told.
-    fn rate(&self, now: Mono) -> Option<f64> {
-        let told = self.rules.hashrate.map(|rate| rate.hs() / 65_536.0);
-        let measured = self.began.map(|began| now.since(began)).filter(|time| *time >= Self::LEAST);
-        let Some(time) = measured else { return told };
-        let from = now.since_start().as_secs().saturating_sub(Self::WINDOW.as_secs());
-        let sum: f64 = self.seconds.iter().filter(|(at, _)| *at > from).map(|(_, sum)| sum).sum();
-        Some(sum / time.min(Self::WINDOW).as_secs_f64())
+    fn told(&self) -> Option<Rate> {
+        let difficulty = self.rules.hashrate?.hs() / 65_536.0;
+        Some(Rate { difficulty, shares: f64::INFINITY, lasted: Duration::ZERO })
     }
+
+    /// What came within `span` before now, as far as this connection goes back.
+    fn rate(&self, span: Duration, now: Mono) -> Option<Rate> {
+        let first = Self::number(now.since_start()).saturating_sub(Self::number(span) - 1);
+        let begin = Duration::from_secs_f64(first as f64 * Self::SLOT.as_secs_f64());
+        let lasted = now.since(self.began?.max(Mono::from_start(begin)));
+        let within = self.slots.iter().filter(|slot| slot.number >= first);
+        let (mut shares, mut difficulty) = (0.0, 0.0);
+        for slot in within {
+            shares += f64::from(slot.shares);
+            difficulty += slot.difficulty;
+        }
+        let difficulty = difficulty / lasted.max(Self::SLOT).as_secs_f64();
+        Some(Rate { difficulty, shares, lasted })
+    }
+
+    /// Which slot an instant, or how many a stretch has.
+    const fn number(time: Duration) -> u64 {
+        (time.as_millis() / Self::SLOT.as_millis()) as u64
+    }
+}
+
+impl Rate {
+    /// The most that it may be where chance hid some of it: three deviations, and a twentieth.
+    fn at_most(self) -> f64 {
+        self.difficulty * (1.05 + 3.0 / self.shares.max(1.0).sqrt())
+    }
+}
+
+/// How many times too much, rounded up to a quarter of an octave.
+fn steps(flood: f64) -> f64 {
+    if flood > 1.0 { ((flood.log2() * 4.0).ceil() / 4.0).exp2() } else { 1.0 }
 }
 
 #[cfg(test)]
@@ -154,7 +236,7 @@ mod tests {
         // 500 shares a second of difficulty 1.
         for second in 0..=10 {
             for _ in 0..500 {
-                demand.sent(1.0, at(second));
+                demand.came(1.0, at(second));
             }
         }
         let advice = demand.look(difficulty(1.0), at(10));
@@ -167,7 +249,7 @@ mod tests {
         // The same work in fewer, harder shares: the rate is the same.
         for second in 11..=60 {
             for _ in 0..63 {
-                demand.sent(8.0, at(second));
+                demand.came(8.0, at(second));
             }
         }
         assert_eq!(demand.look(difficulty(1.0), at(60)).over, None);
@@ -187,7 +269,7 @@ mod tests {
     fn a_small_miner_is_left_alone() {
         let mut demand = Demand::new(DemandRules::default());
         for second in 0..100 {
-            demand.sent(0.02, at(second));
+            demand.came(0.02, at(second));
             assert_eq!(demand.look(difficulty(0.02), at(second)), Advice::default());
         }
     }

@@ -18,7 +18,7 @@ use sl_work::{
 use crate::space::Space;
 
 /// The most connections with one pool; a job's number tells which one it is of.
-pub(crate) const MOST_LINES: u64 = 64;
+pub(crate) const MOST_LINKS: u64 = 64;
 /// Jobs whose shares can still be named to the pool.
 const KEPT_JOBS: usize = 64;
 /// Shares that wait for the pool's verdict.
@@ -46,7 +46,7 @@ const POW_LIMIT_HASHES: f64 = (1u64 << 20) as f64;
 #[derive(Debug)]
 pub(crate) struct Desk {
     source: SourceId,
-    line: u64,
+    link: u64,
     numbers: Numbers,
     epoch: u64,
     difficulty: ShareDifficulty,
@@ -79,8 +79,8 @@ pub(crate) struct Numbers {
 }
 
 /// Which connection a job's number is of.
-pub(crate) const fn line_of(sequence: u64) -> u64 {
-    sequence % MOST_LINES
+pub(crate) const fn link_of(sequence: u64) -> u64 {
+    sequence % MOST_LINKS
 }
 
 #[derive(Debug)]
@@ -135,10 +135,10 @@ pub(crate) struct Settled {
 }
 
 impl Desk {
-    pub(crate) fn new(source: SourceId, line: u64, numbers: Numbers) -> Self {
+    pub(crate) fn new(source: SourceId, link: u64, numbers: Numbers) -> Self {
         Self {
             source,
-            line: line % MOST_LINES,
+            link: link % MOST_LINKS,
             numbers,
             epoch: 0,
             // What pools mean before they say anything.
@@ -240,7 +240,7 @@ impl Desk {
 
     fn give(&mut self, notify: Box<Notify>, difficulty: ShareDifficulty, now: Mono) {
         let sequence = self.numbers.sequence.fetch_add(1, Ordering::Relaxed) + 1;
-        let sequence = sequence * MOST_LINES + self.line;
+        let sequence = sequence * MOST_LINKS + self.link;
         if notify.clean || self.jobs.is_empty() {
             self.epoch = self.numbers.epoch.fetch_add(1, Ordering::Relaxed) + 1;
         }
@@ -405,6 +405,16 @@ impl Desk {
     /// Since when the oldest share that was sent waits for its verdict.
     pub(crate) fn waits_since(&self) -> Option<Mono> {
         self.in_flight.values().find_map(|sent| sent.at)
+    }
+
+    /// Whether shares pile up at the pool: half of those that may wait for its verdict do.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.is_live() && self.in_flight.len() >= MAX_IN_FLIGHT / 2
+    }
+
+    /// Whether shares go up.
+    pub(crate) fn is_live(&self) -> bool {
+        self.state == State::Live
     }
 
     /// Shares that were sent and wait for their verdict.

@@ -41,7 +41,7 @@ mod dial;
 mod endpoint;
 mod failover;
 mod group;
-mod line;
+mod link;
 mod login;
 mod names;
 mod probe;

@@ -1,4 +1,9 @@
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use fastrand::Rng;
 use sl_ports::{
@@ -9,20 +14,24 @@ use sl_stratum::Password;
 use sl_supervise::{Ctx, ServiceError};
 use sl_work::{Leased, Outcome, Pending, SourceEnd, SourceHandle, SourceId, WorkerName, source};
 use tokio::{
-    sync::{Mutex, mpsc, watch},
+    sync::{
+        Mutex,
+        mpsc::{self, OwnedPermit},
+        watch,
+    },
     task::JoinSet,
 };
 
 use crate::{
     DemandRules, Endpoint, Login, Patience, PoolStatus,
     demand::Demand,
-    desk::{Desk, MOST_LINES, Numbers, line_of},
-    line::{Event, Line, Order},
+    desk::{Desk, MOST_LINKS, Numbers, link_of},
+    link::{Event, Link, Order},
 };
 
-/// Orders that a line has not taken up yet.
+/// Orders that a link has not taken up yet.
 const ORDERS: usize = 4096;
-/// Events of lines that are not taken up yet.
+/// Events of links that are not taken up yet.
 const EVENTS: usize = 256;
 
 /// A pool and the account on it.
@@ -82,21 +91,21 @@ impl Default for PoolOptions {
 ///
 /// ```text
 ///   leases ─▶ ┌────────┐ ─ lease, share ─▶ ┌────────┐ ◀─ connection ─▶ pool
-///             │ router │                   │ line 0 │
+///             │ router │                   │ link 0 │
 ///   shares ─▶ └────────┘ ◀─ width, state ─ └────────┘
 ///                  │     ◀─ no room ─┘
-///                  └────▶ line 1, 2 …: the same, opened when needed
+///                  └────▶ link 1, 2 …: the same, opened when needed
 /// ```
 #[derive(Debug, Clone)]
 pub struct Upstream {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     rng: Rng,
     handle: SourceHandle,
     /// They live here between runs of the service: leases stay, and no job's number is used again.
     ends: Arc<Mutex<Ends>>,
 }
 
-/// What all lines of a pool read.
+/// What all links of a pool read.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) pool: Pool,
@@ -112,7 +121,7 @@ pub(crate) struct Shared {
 struct Ends {
     end: SourceEnd,
     numbers: Numbers,
-    lines: Vec<Arc<Mutex<Line>>>,
+    links: Vec<Arc<Mutex<Link>>>,
 }
 
 impl Upstream {
@@ -134,7 +143,7 @@ impl Upstream {
             Connector::new(&Trust::Public)
         });
         let connector = connector.expect("the compiled-in authorities can be read");
-        let ends = Ends { end, numbers: Numbers::default(), lines: Vec::new() };
+        let ends = Ends { end, numbers: Numbers::default(), links: Vec::new() };
         let shared = Arc::new(Shared { pool, options, login, connector, clock, status });
         Self { shared, rng, handle, ends: Arc::new(Mutex::new(ends)) }
     }
@@ -154,19 +163,19 @@ impl Upstream {
     /// Keeps the pool connected until told to stop. Ready at once: without a pool it is degraded.
     ///
     /// # Errors
-    /// A line panicked; a restart goes on with the others' leases.
+    /// A link panicked; a restart goes on with the others' leases.
     pub async fn run(self, ctx: Ctx) -> Result<(), ServiceError> {
         // Held for the whole run, by one task: the ends have one owner at a time.
         let mut ends = self.ends.clone().lock_owned().await;
         ctx.degraded(format!("connecting to {}", self.shared.pool.endpoint));
         let (events_in, mut events) = mpsc::channel(EVENTS);
-        let Ends { end, numbers, lines } = &mut *ends;
+        let Ends { end, numbers, links } = &mut *ends;
         let mut router = Router {
             shared: self.shared.clone(),
             ctx: ctx.clone(),
             end,
             numbers,
-            lines,
+            links,
             open: Vec::new(),
             tasks: JoinSet::new(),
             events: events_in,
@@ -174,81 +183,106 @@ impl Upstream {
             idle: BTreeMap::new(),
             widths: BTreeMap::new(),
         };
-        let first = router.lines.len().max(self.shared.options.connections.max(1));
-        for _ in 0..first.min(MOST_LINES as usize) {
-            router.open_line();
+        let first = router.links.len().max(self.shared.options.connections.max(1));
+        for _ in 0..first.min(MOST_LINKS as usize) {
+            router.open_link();
         }
         loop {
-            // Cancel-safe: three receives, a token, and a task that is joined.
+            // Cancel-safe: three receives, a token, a place in a queue that is taken anew, and a
+            // task that is joined.
             tokio::select! {
                 () = ctx.stopped() => break,
-                Some((line, event)) = events.recv() => router.heard(line, event),
-                Some(leased) = router.end.leases.recv() => router.lease(leased),
+                Some((link, event)) = events.recv() => router.heard(link, event),
+                Some((link, room)) = router.room() => router.give(link, room),
+                Some(leased) = router.end.leases.recv(), if !router.waits() => router.lease(leased),
                 Some(pending) = router.end.intake.next() => router.share(pending),
                 Some(ended) = router.tasks.join_next() => {
-                    ended.map_err(|wrong| format!("a line of the pool failed: {wrong}"))?;
+                    ended.map_err(|wrong| format!("a link of the pool failed: {wrong}"))?;
                 }
             }
         }
         // What they still tell is of no use, but they must not wait for us.
         events.close();
         while let Some(ended) = router.tasks.join_next().await {
-            ended.map_err(|wrong| format!("a line of the pool failed: {wrong}"))?;
+            ended.map_err(|wrong| format!("a link of the pool failed: {wrong}"))?;
         }
         Ok(())
     }
 }
 
-/// Gives leases and shares to the lines, and tells the source's state from theirs.
+/// Gives leases and shares to the links, and tells the source's state from theirs.
 struct Router<'a> {
     shared: Arc<Shared>,
     ctx: Ctx,
     end: &'a mut SourceEnd,
     numbers: &'a Numbers,
-    lines: &'a mut Vec<Arc<Mutex<Line>>>,
-    /// The lines that run.
+    links: &'a mut Vec<Arc<Mutex<Link>>>,
+    /// The links that run.
     open: Vec<Open>,
     tasks: JoinSet<()>,
     events: mpsc::Sender<(usize, Event)>,
     rng: Rng,
-    /// Why lines have no work.
+    /// Why links have no work.
     idle: BTreeMap<usize, Option<Arc<str>>>,
     widths: BTreeMap<usize, usize>,
 }
 
+/// A link that runs.
 struct Open {
     orders: mpsc::Sender<Order>,
     /// Leases given to it.
     leases: usize,
+    /// Those that found no room among its orders: no other lease is taken before they have it.
+    waiting: VecDeque<Order>,
+}
+
+impl Open {
+    fn new(orders: mpsc::Sender<Order>) -> Self {
+        Self { orders, leases: 0, waiting: VecDeque::new() }
+    }
+
+    fn lease(&mut self, leased: Leased, keep: bool) {
+        self.leases += 1;
+        if let Err(full) = self.orders.try_send(Order::Lease { leased, keep }) {
+            self.waiting.push_back(full.into_inner());
+        }
+    }
+
+    /// Gives it one of those that wait.
+    fn give(&mut self, room: OwnedPermit<Order>) {
+        if let Some(order) = self.waiting.pop_front() {
+            room.send(order);
+        }
+    }
 }
 
 impl Router<'_> {
-    fn open_line(&mut self) {
+    fn open_link(&mut self) {
         let number = self.open.len();
-        if number == self.lines.len() {
+        if number == self.links.len() {
             let desk = Desk::new(self.shared.pool.id.clone(), number as u64, self.numbers.clone());
             let demand = Demand::new(self.share_of_demand());
-            self.lines.push(Arc::new(Mutex::new(Line::new(number, desk, demand))));
+            self.links.push(Arc::new(Mutex::new(Link::new(number, desk, demand))));
         }
-        let Some(line) = self.lines.get(number).cloned() else { return };
+        let Some(link) = self.links.get(number).cloned() else { return };
         let (orders, taken) = mpsc::channel(ORDERS);
         let (shared, events) = (self.shared.clone(), self.events.clone());
         let (stop, rng) = (self.ctx.stop_token(), self.rng.fork());
         self.tasks.spawn(async move {
-            line.lock_owned().await.run(&shared, taken, events, &stop, rng).await;
+            link.lock_owned().await.run(&shared, taken, events, &stop, rng).await;
         });
-        self.open.push(Open { orders, leases: 0 });
+        self.open.push(Open::new(orders));
     }
 
     /// What is told of the rate holds for all connections together.
     fn share_of_demand(&self) -> DemandRules {
         let rules = self.shared.options.demand;
-        let lines = self.shared.options.connections.max(1) as f64;
-        let hashrate = rules.hashrate.map(|rate| sl_units::HashRate::from_hs(rate.hs() / lines));
+        let links = self.shared.options.connections.max(1) as f64;
+        let hashrate = rules.hashrate.map(|rate| sl_units::HashRate::from_hs(rate.hs() / links));
         DemandRules { hashrate, ..rules }
     }
 
-    /// Goes to the line with the fewest.
+    /// Goes to the link with the fewest.
     fn lease(&mut self, leased: Leased) {
         let fewest = self.open.iter().enumerate().min_by_key(|(_, open)| open.leases);
         let number = fewest.map_or(0, |(number, _)| number);
@@ -257,14 +291,33 @@ impl Router<'_> {
 
     fn lease_to(&mut self, number: usize, leased: Leased, keep: bool) {
         if let Some(open) = self.open.get_mut(number) {
-            open.leases += 1;
-            // A line that is that busy drops the lease, and its consumer asks again.
-            let _ = open.orders.try_send(Order::Lease { leased, keep });
+            open.lease(leased, keep);
+        }
+    }
+
+    /// Whether a lease waits for room at its link.
+    fn waits(&self) -> bool {
+        self.open.iter().any(|open| !open.waiting.is_empty())
+    }
+
+    /// Room at a link that a lease waits for; nothing at once where none does.
+    fn room(&self) -> impl Future<Output = Option<(usize, OwnedPermit<Order>)>> + use<> {
+        let waits = self.open.iter().position(|open| !open.waiting.is_empty());
+        let link = waits.and_then(|link| Some((link, self.open.get(link)?.orders.clone())));
+        async move {
+            let (link, orders) = link?;
+            Some((link, orders.reserve_owned().await.ok()?))
+        }
+    }
+
+    fn give(&mut self, link: usize, room: OwnedPermit<Order>) {
+        if let Some(open) = self.open.get_mut(link) {
+            open.give(room);
         }
     }
 
     fn share(&mut self, pending: Pending) {
-        let number = usize::try_from(line_of(pending.share().job().id.sequence));
+        let number = usize::try_from(link_of(pending.share().job().id.sequence));
         let open = number.ok().and_then(|number| self.open.get(number));
         let refused = match open {
             Some(open) => open.orders.try_send(Order::Share(pending)).err(),
@@ -284,42 +337,71 @@ impl Router<'_> {
         }
     }
 
-    fn heard(&mut self, line: usize, event: Event) {
+    fn heard(&mut self, link: usize, event: Event) {
         match event {
             Event::Width(width) => {
-                self.widths.insert(line, width);
+                self.widths.insert(link, width);
                 self.end.set_widest(self.widths.values().copied().max().unwrap_or(0));
             }
             Event::Working(now) => {
-                self.idle.insert(line, None);
+                self.idle.insert(link, None);
                 self.end.set_working(now);
                 self.ctx.ready();
             }
             Event::Idle(why, now) => {
-                self.idle.insert(line, Some(why.clone()));
+                self.idle.insert(link, Some(why.clone()));
                 if self.idle.values().all(Option::is_some) {
                     self.end.set_idle(&why, now);
                     self.ctx.degraded(&*why);
                 }
             }
             Event::Overflow(leased) => {
-                if let Some(open) = self.open.get_mut(line) {
+                if let Some(open) = self.open.get_mut(link) {
                     open.leases = open.leases.saturating_sub(1);
                 }
-                let most = self.shared.options.most_connections.clamp(1, MOST_LINES as usize);
-                let next = line + 1;
+                let most = self.shared.options.most_connections.clamp(1, MOST_LINKS as usize);
+                let next = link + 1;
                 if next >= most.max(self.open.len()) {
                     tracing::warn!(pool = %self.shared.pool.endpoint, connections = self.open.len(), consumer = %leased.consumer,
                         "no connection has room for another lease: it waits");
-                    self.lease_to(line, leased, true);
+                    self.lease_to(link, leased, true);
                     return;
                 }
                 if next == self.open.len() {
                     tracing::info!(pool = %self.shared.pool.endpoint, connections = next + 1, "another connection, for room");
-                    self.open_line();
+                    self.open_link();
                 }
                 self.lease_to(next, leased, false);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sl_work::{Ask, WorkSource};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_lease_waits_for_room_at_its_link() {
+        let (source, mut end) = source(SourceId::new("pool.test"));
+        end.set_widest(4);
+        let ask = || Ask { free: 2, consumer: "test".into() };
+        let held: Vec<_> = (0..3).map(|_| source.lease(ask()).expect("wide enough")).collect();
+        let (orders, mut taken) = mpsc::channel(1);
+        let mut open = Open::new(orders);
+        while let Ok(leased) = end.leases.try_recv() {
+            open.lease(leased, false);
+        }
+        assert_eq!((open.leases, open.waiting.len()), (3, 2));
+        let mut given = Vec::new();
+        for left in (0..2).rev() {
+            given.extend(taken.recv().await);
+            open.give(open.orders.clone().reserve_owned().await.expect("it lives"));
+            assert_eq!(open.waiting.len(), left);
+        }
+        given.extend(taken.recv().await);
+        assert!(held.iter().all(|lease| lease.work.has_changed().is_ok()), "none was dropped");
     }
 }

@@ -12,7 +12,7 @@ pub struct PoolStatus {
     /// Whether it is connected.
     pub state: PoolState,
     /// The same of each connection.
-    pub lines: Vec<PoolState>,
+    pub links: Vec<PoolState>,
     /// The difficulty it asks for; `None` before it said so.
     pub difficulty: Option<ShareDifficulty>,
     /// Its extranonce: bytes of its own, and bytes left to us.
@@ -123,15 +123,15 @@ impl PoolStatus {
     }
 
     /// The connection of this number stands so. The pool works while one of them does.
-    pub(crate) fn set_line(&mut self, line: usize, state: PoolState, now: Mono) {
-        while self.lines.len() <= line {
-            self.lines.push(PoolState::Connecting { since: now });
+    pub(crate) fn set_link(&mut self, link: usize, state: PoolState, now: Mono) {
+        while self.links.len() <= link {
+            self.links.push(PoolState::Connecting { since: now });
         }
-        if let Some(place) = self.lines.get_mut(line) {
+        if let Some(place) = self.links.get_mut(link) {
             *place = state;
         }
         let works = |state: &&PoolState| matches!(state, PoolState::Working { .. });
-        let new = self.lines.iter().find(works).or(self.lines.first()).copied().unwrap_or(state);
+        let new = self.links.iter().find(works).or(self.links.first()).copied().unwrap_or(state);
         match (self.state, new) {
             // The stretch of work goes on, whichever connection it is.
             (PoolState::Working { .. }, PoolState::Working { .. }) => {}
@@ -186,7 +186,7 @@ impl Default for PoolStatus {
     fn default() -> Self {
         Self {
             state: PoolState::Connecting { since: Mono::default() },
-            lines: Vec::new(),
+            links: Vec::new(),
             difficulty: None,
             extranonce: None,
             jobs: 0,

@@ -115,7 +115,7 @@ proptest! {
                     bench.desk.job(notify(number, clean), now);
                     bench.jobs.extend(bench.lease.work.borrow().job().cloned());
                     if let Some(job) = bench.jobs.last() {
-                        prop_assert_eq!(line_of(job.id.sequence), 3);
+                        prop_assert_eq!(link_of(job.id.sequence), 3);
                     }
                 }
                 Step::Share { back } => {

@@ -305,7 +305,7 @@ async fn another_connection_makes_room_and_width_that_returns_is_used() {
     let second = pool.welcome("1").await;
     let b = job(&mut two).await;
     assert_ne!(a.coinbase.prefix, b.coinbase.prefix, "each has the whole of its connection");
-    assert_eq!(running.when(|status| status.lines.len() == 2).await.connections, 2);
+    assert_eq!(running.when(|status| status.links.len() == 2).await.connections, 2);
 
     // The pool comes back too narrow, and later as it was.
     pool.extranonce = ("a3a4", 1);

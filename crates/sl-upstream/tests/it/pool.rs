@@ -2,10 +2,10 @@
 
 use serde_json::json;
 use sl_units::Target;
-use sl_upstream::{PoolState, PoolStatus};
+use sl_upstream::{DemandRules, PoolOptions, PoolState, PoolStatus};
 use sl_work::{Ask, Outcome, Unfit, Work, WorkSource};
 
-use crate::scripted::{ScriptedPool, job, share, soon, start};
+use crate::scripted::{ScriptedPool, job, newer_job, send, share, soon, start, start_with};
 
 #[tokio::test]
 async fn a_job_comes_down_and_a_share_goes_up() {
@@ -150,5 +150,28 @@ async fn a_new_extranonce_holds_from_the_next_job_on() {
     let prefix = hex::encode(&first.coinbase.prefix);
     assert!(prefix.starts_with("aa010e0f"), "{prefix}");
     assert_eq!(first.coinbase.free, 2, "a lease keeps its width");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn while_shares_pile_up_only_harder_ones_go_up_and_it_is_told() {
+    // Its blocks are harder than its shares.
+    let pool = ScriptedPool { bits: "1b00ffff", ..ScriptedPool::start().await };
+    let demand = DemandRules { most_shares_per_second: 1.0, ..DemandRules::default() };
+    let options = PoolOptions { demand, ..PoolOptions::default() };
+    let mut running = start_with(&pool, "account.rig", options);
+    let mut conversation = pool.welcome("1").await;
+    let mut lease = running.lease().await;
+    let first = job(&mut lease).await;
+    // The pool judges none of them: half of those that may wait for a verdict.
+    let nonces: Vec<u32> = (0..2048).collect();
+    send(&lease, &first, &nonces);
+    let over = running.when(|status| status.over.is_some()).await.over.expect("waited for");
+    assert!(over.asked.get() == 0.5 && over.sent.get() > 0.5 && over.price > 0.0, "{over:?}");
+    let harder = newer_job(&mut lease, &first).await;
+    assert_eq!((harder.wanted, harder.epoch), (Target::from(over.sent), first.epoch));
+    conversation.submits(2048).await;
+    let wish = conversation.hear().await;
+    assert_eq!(wish["method"], "mining.suggest_difficulty");
     running.stop().await;
 }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Endpoint, PoolState,
     connection::Connection,
-    demand::Demand,
+    demand::{Advice, Demand},
     desk::{Desk, Filed, Settled},
     dial::dial,
     service::Shared,
@@ -26,8 +26,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// One connection with a pool after the other: what stays between them.
 #[derive(Debug)]
-pub(crate) struct Line {
-    /// Which of the pool's lines it is.
+pub(crate) struct Link {
+    /// Which of the pool's links it is.
     pub(crate) number: usize,
     pub(crate) desk: Desk,
     pub(crate) demand: Demand,
@@ -39,7 +39,7 @@ pub(crate) struct Line {
     events: Option<mpsc::Sender<(usize, Event)>>,
 }
 
-/// What a line is told.
+/// What a link is told.
 #[derive(Debug)]
 pub(crate) enum Order {
     Lease { leased: Leased, keep: bool },
@@ -48,7 +48,7 @@ pub(crate) enum Order {
 
 pub(crate) type Orders = mpsc::Receiver<Order>;
 
-/// What a line tells.
+/// What a link tells.
 #[derive(Debug)]
 pub(crate) enum Event {
     /// The pool leaves so many bytes to us.
@@ -57,7 +57,7 @@ pub(crate) enum Event {
     Working(Mono),
     /// It gives none.
     Idle(Arc<str>, Mono),
-    /// A lease that this line has no piece for.
+    /// A lease that this link has no piece for.
     Overflow(Leased),
 }
 
@@ -73,7 +73,7 @@ pub(crate) enum Ended {
     Moved { at: Endpoint, wait: Duration },
 }
 
-impl Line {
+impl Link {
     pub(crate) fn new(number: usize, desk: Desk, demand: Demand) -> Self {
         let round_trip = Histogram::default();
         Self { number, desk, demand, round_trip, session: None, may_ask: true, events: None }
@@ -98,11 +98,12 @@ impl Line {
         let mut wait = FIRST_WAIT;
         // Where the pool has sent us; only for the connection that follows.
         let mut moved: Option<Endpoint> = None;
+        let mut why = format!("connecting to {}", shared.pool.endpoint);
         while !stop.is_cancelled() {
             let jobs = shared.status.borrow().jobs;
             let endpoint = moved.take().unwrap_or_else(|| shared.pool.endpoint.clone());
-            let ended = self.connect_and_serve(shared, &endpoint, &mut orders, stop).await;
-            let why = ended.to_string();
+            let ended = self.connect_and_serve(shared, &endpoint, &mut orders, &why, stop).await;
+            why = ended.to_string();
             let least = match ended {
                 Ended::Stopped => break,
                 Ended::Broken(_) => Duration::ZERO,
@@ -127,8 +128,29 @@ impl Line {
         self.events = None;
     }
 
-    /// Waits before the next try; leases are still taken, and told why there is no work; shares of
-    /// the jobs before are held.
+    /// A share on its way up. Where they pile up at the pool, what changes comes with it.
+    pub(crate) fn file(&mut self, pending: Pending, user: String, now: Mono) -> (Filed, Advice) {
+        if self.desk.is_live() {
+            let work = pending.share().job().wanted.expected_hashes() / 65_536.0;
+            self.demand.came(work, now);
+        }
+        let filed = self.desk.file(pending, user, now);
+        let crowded = self.desk.is_crowded();
+        (filed, if crowded { self.look(now) } else { Advice::default() })
+    }
+
+    /// Looks how much goes up, and what changes.
+    pub(crate) fn look(&mut self, now: Mono) -> Advice {
+        let (asked, crowded) = (self.desk.difficulty(), self.desk.is_crowded());
+        let demand = &mut self.demand;
+        let advice = if crowded { demand.hurry(asked, now) } else { demand.look(asked, now) };
+        if let Some(over) = advice.over {
+            self.desk.set_over(over, now);
+        }
+        advice
+    }
+
+    /// Waits before the next try.
     async fn wait(
         &mut self,
         shared: &Shared,
@@ -142,43 +164,58 @@ impl Line {
         count(shared, &settled, now);
         let number = self.number;
         shared.status.send_modify(|status| {
-            status.set_line(number, PoolState::Waiting { until: now + pause }, now);
+            status.set_link(number, PoolState::Waiting { until: now + pause }, now);
             status.last_error = Some(why.into());
             status.held = self.desk.held();
         });
         self.tell(Event::Idle(why.into(), now)).await;
-        let until = now + pause;
+        let over = tokio::time::sleep_until(shared.clock.instant_of(now + pause));
+        self.meanwhile(shared, orders, why, stop, over).await;
+    }
+
+    /// Until that is done, or the stop is asked for: leases are taken, and told why there is no
+    /// work; shares of the jobs before are held, for a while.
+    async fn meanwhile<T>(
+        &mut self,
+        shared: &Shared,
+        orders: &mut Orders,
+        why: &str,
+        stop: &CancellationToken,
+        done: impl Future<Output = T>,
+    ) -> Option<T> {
+        let mut done = std::pin::pin!(done);
         loop {
-            let due = self.gives_up(shared).map_or(until, |hold| hold.min(until));
-            // Cancel-safe: a sleep, a token, a receive.
+            let hold = self.gives_up(shared);
+            let given_up = shared.clock.instant_of(hold.unwrap_or_default());
+            // Cancel-safe: a future that stays, a token, a sleep, a receive.
             tokio::select! {
-                () = tokio::time::sleep_until(shared.clock.instant_of(due)) => {
-                    let now = shared.clock.mono();
-                    self.give_up(shared, now);
-                    if now >= until {
-                        return;
-                    }
+                done = &mut done => return Some(done),
+                () = stop.cancelled() => return None,
+                () = tokio::time::sleep_until(given_up), if hold.is_some() => {
+                    self.give_up(shared, shared.clock.mono());
                 }
-                () = stop.cancelled() => return,
                 Some(order) = orders.recv() => {
                     let now = shared.clock.mono();
-                    match order {
-                        Order::Lease { leased, keep } => {
-                            self.desk.lease(leased, keep);
-                            self.desk.idle(why, now);
-                            for leased in self.desk.overflow() {
-                                self.tell(Event::Overflow(leased)).await;
-                            }
-                        }
-                        Order::Share(pending) => {
-                            match self.desk.file(pending, shared.login.main(), now) {
-                                Filed::Settled(settled) => count(shared, &[settled], now),
-                                _ => shared.status.send_modify(|status| status.held += 1),
-                            }
-                        }
-                    }
+                    self.order(shared, order, why, now).await;
                 }
             }
+        }
+    }
+
+    /// Takes an order while there is no connection.
+    async fn order(&mut self, shared: &Shared, order: Order, why: &str, now: Mono) {
+        match order {
+            Order::Lease { leased, keep } => {
+                self.desk.lease(leased, keep);
+                self.desk.idle(why, now);
+                for leased in self.desk.overflow() {
+                    self.tell(Event::Overflow(leased)).await;
+                }
+            }
+            Order::Share(pending) => match self.desk.file(pending, shared.login.main(), now) {
+                Filed::Settled(settled) => count(shared, &[settled], now),
+                _ => shared.status.send_modify(|status| status.held += 1),
+            },
         }
     }
 
@@ -205,19 +242,19 @@ impl Line {
         shared: &Shared,
         endpoint: &Endpoint,
         orders: &mut Orders,
+        why: &str,
         stop: &CancellationToken,
     ) -> Ended {
         let now = shared.clock.mono();
         let number = self.number;
         shared.status.send_modify(|status| {
-            status.set_line(number, PoolState::Connecting { since: now }, now);
+            status.set_link(number, PoolState::Connecting { since: now }, now);
         });
-        let dialled = tokio::select! {
-            () = stop.cancelled() => return Ended::Stopped,
-            dialled = dial(endpoint, &shared.connector, CONNECT, &shared.clock) => match dialled {
-                Ok(dialled) => dialled,
-                Err(wrong) => return Ended::Broken(wrong.to_string()),
-            },
+        let dialled = dial(endpoint, &shared.connector, CONNECT, &shared.clock);
+        let dialled = match self.meanwhile(shared, orders, why, stop, dialled).await {
+            None => return Ended::Stopped,
+            Some(Ok(dialled)) => dialled,
+            Some(Err(wrong)) => return Ended::Broken(wrong.to_string()),
         };
         let (connect, tls) = (dialled.connect, dialled.tls);
         shared.status.send_modify(|status| {
@@ -225,13 +262,12 @@ impl Line {
             status.connect = Some(connect);
             status.tls = tls;
         });
-        self.give_up(shared, shared.clock.mono());
         Connection::new(shared, endpoint, stop, dialled, self, orders).serve().await
     }
 
     pub(crate) async fn tell(&self, event: Event) {
         if let Some(events) = &self.events {
-            // The router outlives its lines; when it is gone, so is whoever would hear.
+            // The router outlives its links; when it is gone, so is whoever would hear.
             let _ = events.send((self.number, event)).await;
         }
     }
@@ -242,5 +278,44 @@ fn count(shared: &Shared, settled: &[Settled], now: Mono) {
         shared.status.send_modify(|status| {
             settled.iter().for_each(|settled| status.count(settled, now));
         });
+    }
+}
+
+#[cfg(test)]
+mod flood;
+
+#[cfg(test)]
+mod tests {
+    use sl_ports::{Clock, Randomness};
+    use sl_work::{Ask, SourceId, Work, WorkSource, source};
+
+    use super::*;
+    use crate::{Pool, Upstream, desk::Numbers};
+
+    #[tokio::test]
+    async fn leases_are_taken_while_dialling() {
+        let pool = Pool {
+            id: SourceId::new("pool.test"),
+            endpoint: "stratum+tcp://pool.test:3333".parse().expect("an endpoint"),
+            user: "w".into(),
+            password: sl_stratum::Password::new("x".into()),
+        };
+        let rng = Randomness::seeded(1).rng("upstream");
+        let shared = Upstream::new(pool, Clock::real(), rng).shared;
+        let desk = Desk::new(SourceId::new("pool.test"), 0, Numbers::default());
+        let mut link = Link::new(0, desk, Demand::new(shared.options.demand));
+        let (handle, mut end) = source(SourceId::new("pool.test"));
+        end.set_widest(4);
+        let mut lease = handle.lease(Ask { free: 2, consumer: "test".into() }).expect("room");
+        let leased = end.leases.recv().await.expect("asked for");
+        let (give, mut orders) = mpsc::channel(1);
+        give.send(Order::Lease { leased, keep: false }).await.expect("room");
+        let (stop, dialled) = (CancellationToken::new(), std::future::pending::<()>());
+        let told = |work: &Work| matches!(work, Work::Idle { why, .. } if &**why == "refused");
+        // Whoever dials for ever takes orders for ever.
+        tokio::select! {
+            _ = link.meanwhile(&shared, &mut orders, "refused", &stop, dialled) => panic!("done"),
+            work = lease.work.wait_for(told) => assert!(work.is_ok()),
+        }
     }
 }

@@ -63,7 +63,7 @@ sl_config::settings! {
         /// The most connections, where one has no room for all leases.
         live most_connections: u16 = 8 in 1..=64,
         /// The hash rate that will work there, so that a fitting difficulty is suggested at once;
-        /// none suggests nothing before the pool is flooded.
+        /// none suggests nothing, and withholds nothing, before the pool is flooded.
         live hashrate: Option<sl_units::HashRate>,
         /// Shares a second that a suggested difficulty aims at.
         live shares_per_second: f64 = 1 in 0.001..=1000,
@@ -72,7 +72,8 @@ sl_config::settings! {
         live most_shares_per_second: f64 = 3000 in 0.1..=100000,
         /// Tell the pool that its extranonce may change while connected; some pools drop who asks.
         live extranonce_subscribe: bool = false,
-        /// Record every connection into this folder, passwords removed.
+        /// Record every connection into this folder, passwords removed; the newest hundred of a
+        /// pool stay, of 64 MiB at most.
         live record: Option<PathBuf>,
     }
 }

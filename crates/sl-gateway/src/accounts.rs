@@ -206,6 +206,7 @@ impl Accounts {
         }
     }
 
+    /// Never waits: the journal takes the group at once or gives it back.
     fn flush(&mut self) {
         let unrecorded = self.recorder.flush();
         self.ledger.unrecorded(unrecorded);

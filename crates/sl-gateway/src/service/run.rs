@@ -6,7 +6,7 @@ use sl_guard::{
     Guard,
     proof::{Requirement, ShortfallRules},
 };
-use sl_ports::{machine::limits::open_files, tls::server::Acceptor};
+use sl_ports::{machine::limits::open_files, seed::Unguessable, tls::server::Acceptor};
 use sl_stratum::server;
 use sl_supervise::{Ctx, ServiceError};
 use sl_work::Lease;
@@ -239,6 +239,7 @@ fn keep_slots(
     slots.all_left(moment());
     counts.send_replace(slots.counts());
     let (calls, calls_out) = mpsc::channel(CALLS);
-    parts.spawn(Keeper::new(slots, moment, events.clone()).run(calls_out, counts));
+    let keeper = Keeper::new(slots, moment, Unguessable::from_os(), events.clone());
+    parts.spawn(keeper.run(calls_out, counts));
     calls
 }

@@ -61,6 +61,7 @@ pub(crate) struct Request {
 pub(crate) struct Keeper<F> {
     slots: OwnedMutexGuard<Slots<Standing>>,
     moment: F,
+    /// Sessions: who knows one is taken for its machine.
     names: Unguessable,
     /// Hears which slots are free again, before anybody else gets them.
     events: mpsc::Sender<Event>,
@@ -73,9 +74,10 @@ impl<F: Fn() -> Moment> Keeper<F> {
     pub(crate) fn new(
         slots: OwnedMutexGuard<Slots<Standing>>,
         moment: F,
+        names: Unguessable,
         events: mpsc::Sender<Event>,
     ) -> Self {
-        let (names, heirs, waiting) = (Unguessable::from_os(), HashMap::new(), VecDeque::new());
+        let (heirs, waiting) = (HashMap::new(), VecDeque::new());
         Self { slots, moment, names, events, heirs, waiting }
     }
 
@@ -217,7 +219,8 @@ mod tests {
             let (told, events) = mpsc::channel(8);
             let (calls, calls_out) = mpsc::channel(8);
             let (counts_in, counts) = watch::channel(SlotCounts::default());
-            let keeper = tokio::spawn(Keeper::new(slots, moment, told).run(calls_out, counts_in));
+            let keeper = Keeper::new(slots, moment, Unguessable::from_os(), told);
+            let keeper = tokio::spawn(keeper.run(calls_out, counts_in));
             Self { calls, events, counts, keeper }
         }
 

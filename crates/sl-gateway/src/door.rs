@@ -37,10 +37,10 @@ pub(crate) use guests::Guests;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// How often the threads are looked after and the guard's figures are told.
 pub(crate) const LOOK: Duration = Duration::from_secs(1);
-/// Connections a second, and at once, that are accepted: a farm of ten thousand is in within ten
-/// seconds, and a throng that is turned away at once and comes back at once takes little of the time
-/// of those who are in.
-const ACCEPTS: Rate = Rate::every(Duration::from_millis(1), 500);
+/// Connections a second, and at once, that are accepted of those who do not authorise. A farm that
+/// does comes in as fast as the processor allows, and overflows no backlog; a throng that is turned
+/// away at once and comes back at once takes little of the time of those who are in.
+const STRANGERS: Rate = Rate::every(Duration::from_millis(1), 1000);
 /// Shorter waits are put together, since a timer has its grain.
 const SHORTEST: Duration = Duration::from_millis(10);
 /// After so long without traffic a machine's system is asked for a sign of life, and then each so
@@ -154,7 +154,8 @@ pub(crate) struct Hours {
     /// What was told last of the source; nothing yet in this run.
     works: Option<bool>,
     accept_after: Instant,
-    accepts: Bucket,
+    /// What remains of [`STRANGERS`].
+    strangers: Bucket,
     /// When machines get their job again that asked for it.
     renew_at: Option<Instant>,
     /// Why machines cannot connect at this instant.
@@ -171,10 +172,18 @@ impl Hours {
             published_at: now,
             works: None,
             accept_after: now,
-            accepts: Bucket::default(),
+            strangers: Bucket::default(),
             renew_at: None,
             trouble: None,
         }
+    }
+
+    /// When the next machine is accepted; at once where nothing is to be waited for.
+    fn accept_at(&mut self, now: Mono) -> Option<Instant> {
+        let wait = self.strangers.spend(STRANGERS, 0, now);
+        let instant = Instant::now();
+        let paced = if wait >= SHORTEST { instant + wait } else { instant };
+        Some(self.accept_after.max(paced)).filter(|at| *at > instant)
     }
 }
 
@@ -198,7 +207,8 @@ impl Door<'_> {
     async fn serve(&mut self, parts: &mut JoinSet<()>) -> Result<(), GatewayError> {
         loop {
             let tls_first = self.connections % 2 == 1;
-            let accepting = Instant::now() >= self.hours.accept_after;
+            let accept_at = self.hours.accept_at(self.clock.mono());
+            let accepting = accept_at.is_none();
             let renew_jobs = self.live.borrow().settings.renew_jobs;
             let renew_at = self.hours.renew_at.unwrap_or(self.hours.issued_at + renew_jobs);
             // Every branch is cancel-safe: a token, changes, joins, receives, an accept, sleeps.
@@ -227,7 +237,7 @@ impl Door<'_> {
                 }
                 Some(arrived) = self.side.recv() => self.admit(arrived, false).await,
                 (accepted, tls) = next_machine(&self.listener, self.tls.as_ref(), tls_first), if accepting => self.accept(accepted, tls).await,
-                () = sleep_until(self.hours.accept_after), if !accepting => {}
+                () = sleep_until(accept_at.unwrap_or_else(Instant::now)), if !accepting => {}
             }
         }
     }
@@ -295,11 +305,8 @@ impl Door<'_> {
             Ok(accepted) => accepted,
             Err(wrong) => return self.cannot_accept(&wrong).await,
         };
-        let wait = self.hours.accepts.spend(ACCEPTS, 1, self.clock.mono());
-        if wait >= SHORTEST {
-            self.counts.paced += 1;
-            self.hours.accept_after = Instant::now() + wait;
-        }
+        let wait = self.hours.strangers.spend(STRANGERS, 1, self.clock.mono());
+        self.counts.paced += u64::from(wait >= SHORTEST);
         if let Err(machines) = self.guests.room_for_socket() {
             self.counts.no_socket += 1;
             return self
@@ -362,6 +369,7 @@ impl Door<'_> {
             Report::Authorized(number) => {
                 if let Some(pass) = self.guests.pass_mut(number) {
                     self.guard.authorized(pass);
+                    self.hours.strangers.give_back(STRANGERS, 1);
                 }
             }
             Report::Offence { address, what, valid } => {
@@ -462,5 +470,27 @@ mod tests {
         assert_eq!(width.is_over(true, at(140)), None, "it is away, and may come back wide");
         widen(4);
         assert_eq!((width.is_over(true, at(150)), width.is_over(true, at(210))), (None, Some(4)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn strangers_are_paced_and_a_farm_that_authorises_is_not() {
+        let (clock, mut hours) = (Clock::real(), Hours::begin());
+        let now = clock.mono();
+        for _ in 0..50_000 {
+            hours.strangers.spend(STRANGERS, 1, now);
+            hours.strangers.give_back(STRANGERS, 1);
+        }
+        assert_eq!(hours.accept_at(now), None, "each of them has authorised");
+        for _ in 0..1005 {
+            hours.strangers.spend(STRANGERS, 1, now);
+        }
+        assert_eq!(hours.accept_at(now), None, "not worth a timer");
+        hours.strangers.spend(STRANGERS, 45, now);
+        let wait = Duration::from_millis(50);
+        assert_eq!(hours.accept_at(now), Some(Instant::now() + wait));
+        hours.strangers.give_back(STRANGERS, 45);
+        assert_eq!(hours.accept_at(now), None, "some of them were no strangers");
+        hours.accept_after = Instant::now() + ACCEPT_PAUSE;
+        assert_eq!(hours.accept_at(now), Some(Instant::now() + ACCEPT_PAUSE), "no files left");
     }
 }

@@ -116,6 +116,11 @@ impl Bucket {
         Duration::from_nanos((self.full_at - at).saturating_sub(burst))
     }
 
+    /// Puts so many tokens back that were taken; never more than the bucket holds.
+    pub fn give_back(&mut self, rate: Rate, tokens: u32) {
+        self.full_at = self.full_at.saturating_sub(rate.nanos(tokens));
+    }
+
     /// Whether nothing is missing: forgetting such a bucket changes nothing.
     #[must_use]
     pub fn is_full(self, now: Mono) -> bool {
@@ -221,6 +226,11 @@ mod tests {
         assert_eq!(bucket.spend(rate, 50, at(0)), Duration::from_millis(50));
         assert_eq!(bucket.spend(rate, u32::MAX, at(0)), Duration::from_millis(100));
         assert_eq!(bucket.spend(rate, 0, at(100)), Duration::ZERO);
+        assert_eq!(bucket.spend(rate, 10, at(100)), Duration::from_millis(10));
+        bucket.give_back(rate, 10);
+        assert_eq!(bucket.spend(rate, 0, at(100)), Duration::ZERO);
+        bucket.give_back(rate, u32::MAX);
+        assert_eq!(bucket.spend(rate, 101, at(100)), Duration::from_millis(1), "it was full");
     }
 
     #[test]

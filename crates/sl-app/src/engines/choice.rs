@@ -17,12 +17,12 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use sl_ports::{Clock, folders, machine::cpu::Cpu};
+use sl_ports::{Clock, cpu_time, folders, machine::cpu::Cpu};
 use sl_pow::{
     Algorithm, BadAlgorithm, Registry,
     bench::{RacePlan, Ranked, race},
 };
-use sl_units::{HashRate, Wall};
+use sl_units::{HashRate, Mono, Wall};
 use thiserror::Error;
 
 /// The file's name in the data folder.
@@ -279,7 +279,8 @@ impl Tuned {
 }
 
 /// Has the registry prefer the engines of an algorithm in the order that is the fastest here: the
-/// file's if it holds, else by a race of a tenth of a second, whose outcome is kept in the file.
+/// file's if it holds, else by a race of a tenth of a second of this thread's processor time, whose
+/// outcome is kept in the file.
 ///
 /// # Errors
 /// A name that gives no algorithm.
@@ -298,7 +299,9 @@ pub fn tune(
         }
         Err(because) => because,
     };
-    let ranked = race(algorithm.as_ref(), RacePlan::default(), &|| clock.mono());
+    // Time in which others had the processor says nothing about an engine.
+    let now = || cpu_time::of_this_thread().map_or_else(|| clock.mono(), Mono::from_start);
+    let ranked = race(algorithm.as_ref(), RacePlan::default(), &now);
     let choice =
         EngineChoice { engines: ranked.iter().map(of_rank).collect(), measured: clock.wall() };
     if choice.engines.first().is_none_or(|(_, rate)| rate.is_none()) {

@@ -2,30 +2,35 @@ use std::{cmp::Reverse, time::Duration};
 
 use sl_units::{HashRate, Mono, Target};
 
-use super::{Spread, header_of};
+use super::header_of;
 use crate::{Algorithm, Engine, EngineRow, HEADER_LEN, Hit};
 
 /// How engines race.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct RacePlan {
-    /// The least time of one look at an engine.
+    /// The least time of one look at an engine; of several looks at it the fastest counts, because
+    /// whatever else the machine does only makes it slower.
     pub look: Duration,
-    /// Looks in turns at each of those that are near the fastest after the first.
+    /// Looks in turns at each of those that are near the fastest after the first two.
     pub looks: usize,
-    /// Who is slower than the fastest by this factor after the first look is not looked at again.
+    /// Who is slower than the fastest by this factor after two looks is not looked at again. Other
+    /// work on the same core costs a thread half of its rate at the worst.
     pub near: f64,
     /// After so long no further look begins; an engine without one has no rate.
     pub budget: Duration,
 }
 
+/// A group that takes so many looks is made once only.
+const MUCH: u32 = 10;
+
 impl Default for RacePlan {
     /// For the start of a program: a tenth of a second with the usual engines.
     fn default() -> Self {
         Self {
-            look: Duration::from_millis(4),
+            look: Duration::from_millis(3),
             looks: 5,
-            near: 1.25,
-            budget: Duration::from_millis(150),
+            near: 2.0,
+            budget: Duration::from_millis(200),
         }
     }
 }
@@ -46,16 +51,17 @@ pub struct Ranked {
 /// first.
 ///
 /// ```text
-/// widest first:  make ─▶ one group ─▶ one look ─▶ drop
-///                                        │ near the fastest
-///                                        ▼
-///                    make, one group, then look in turns: the median counts
+/// widest first:  make ─▶ one group ─▶ two looks ─▶ drop
+///                                         │ near the fastest
+///                                         ▼
+///                     make, one group, then look in turns
 /// ```
 ///
 /// The engines are raw: they have not passed their self-test, and no answer of theirs is used.
 /// [`Registry::best`](crate::Registry::best) tests the one that it takes.
 ///
-/// `now` must move on while hashes are made.
+/// `now` must move on while hashes are made. The calling thread's processor time is the best clock
+/// for it: while others have the processor, that stands still.
 pub fn race(algorithm: &dyn Algorithm, plan: RacePlan, now: &impl Fn() -> Mono) -> Vec<Ranked> {
     let header = header_of(algorithm);
     let begin = now();
@@ -67,28 +73,24 @@ pub fn race(algorithm: &dyn Algorithm, plan: RacePlan, now: &impl Fn() -> Mono) 
     for (row, rate) in rows.iter().zip(&mut rates) {
         if !over() {
             let runner = Runner::new(row, header, now);
-            *rate = runner.map_or(0.0, |mut runner| runner.look(plan.look, now));
+            *rate = runner.map_or(0.0, |mut runner| {
+                runner.look(plan.look, now).max(runner.look(plan.look, now))
+            });
         }
     }
     let fastest = rates.iter().copied().fold(0.0, f64::max);
     let near = |rate: f64| rate > 0.0 && rate * plan.near >= fastest;
     let close: Vec<usize> = (0..rows.len()).filter(|at| near(rates[*at])).collect();
     if close.len() > 1 && !over() {
-        let runner = |at: usize| Some((at, Runner::new(&rows[at], header, now)?, Vec::new()));
-        let mut runners: Vec<(usize, Runner, Vec<f64>)> =
-            close.into_iter().filter_map(runner).collect();
+        let runner = |at: usize| Some((at, Runner::new(&rows[at], header, now)?));
+        let mut runners: Vec<(usize, Runner)> = close.into_iter().filter_map(runner).collect();
         for _ in 0..plan.looks {
             // A turn is taken by all or by none.
             if over() {
                 break;
             }
-            for (_, runner, looks) in &mut runners {
-                looks.push(runner.look(plan.look, now));
-            }
-        }
-        for (at, _, looks) in runners {
-            if !looks.is_empty() {
-                rates[at] = Spread::of(looks).median;
+            for (at, runner) in &mut runners {
+                rates[*at] = rates[*at].max(runner.look(plan.look, now));
             }
         }
     }
@@ -139,10 +141,10 @@ impl Runner {
         f64::from(lanes)
     }
 
-    /// Hashes a second. Of an engine whose single group takes longer than a look, the first group
-    /// is the look.
+    /// Hashes a second. Of an engine whose single group takes much longer than a look, the first
+    /// group is the look.
     fn look(&mut self, least: Duration, now: &impl Fn() -> Mono) -> f64 {
-        if self.first > least {
+        if self.first > least * MUCH {
             let lanes = self.engine.lanes().max(1) as f64;
             return HashRate::from_work(lanes, self.first).hs();
         }

@@ -115,6 +115,22 @@ fn a_race_ranks_what_this_machine_can_run() {
 }
 
 #[test]
+fn other_work_does_not_decide_a_race() {
+    let plan = RacePlan { budget: Duration::from_secs(10), ..RacePlan::default() };
+    // Whichever look an interruption hits, another one tells what the engine can.
+    for hit in 1..20 {
+        let ticks = AtomicU64::new(0);
+        let now = || {
+            let tick = ticks.fetch_add(1, Ordering::Relaxed);
+            Mono::from_start(Duration::from_millis(tick + if tick >= hit { 25 } else { 0 }))
+        };
+        let ranked = race(&Toy("toy", rows), plan, &now);
+        let order: Vec<_> = ranked.iter().map(|it| it.engine).collect();
+        assert_eq!(order, ["four", "two", "one"], "at the look at the clock number {hit}");
+    }
+}
+
+#[test]
 fn a_race_ends_in_its_time_and_the_rest_has_no_rate() {
     let plan = RacePlan { budget: Duration::from_millis(9), ..RacePlan::default() };
     assert_eq!(ranking(plan), [("four", Some(4000.0)), ("two", None), ("one", None)]);

@@ -67,7 +67,7 @@ pub(crate) enum Command {
     /// The Stratum gateway alone
     Gateway,
     /// Virtual ASICs alone: their face on the network, and real work for a pool
-    Twin(Twin),
+    Twin(Box<Twin>),
     /// Simulated coin nodes alone
     Node,
     /// Hash rate of each engine on this machine, after its self-test

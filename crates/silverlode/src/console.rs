@@ -33,6 +33,9 @@ pub(crate) fn line(summary: &Summary) -> String {
     }
     if let Some(twins) = &summary.twins {
         parts.push(format!("{} of {} virtual machines mine", twins.mining, twins.total));
+        if twins.connected < twins.total {
+            parts.push(format!("connected {} of {}", twins.connected, twins.total));
+        }
     }
     if !summary.chains.is_empty() {
         let blocks: Vec<String> = summary
@@ -77,11 +80,14 @@ pub(crate) fn report(summary: &Summary) -> String {
     if let Some(twins) = &summary.twins {
         let _ = writeln!(
             text,
-            "virtual     {} of {} {} mine at {}: {} shown, {:.2e} claimed hashes for each real one",
+            "virtual     {} of {} {} mine at {}, connected {} of {}: {} shown, {:.2e} claimed hashes for \
+             each real one",
             twins.mining,
             twins.total,
             twins.model,
             twins.net,
+            twins.connected,
+            twins.total,
             rate(Some(twins.hashrate_shown_hs)),
             twins.hash_scale,
         );

@@ -16,6 +16,8 @@ use thiserror::Error;
 pub(crate) enum Failure {
     #[error("{0}")]
     Settings(Problems),
+    #[error("{0}")]
+    Scenario(Problems),
     #[error("cannot {doing} {}: {cause}", path.display())]
     File { path: PathBuf, doing: &'static str, cause: io::Error },
     #[error("{0}")]
@@ -38,7 +40,7 @@ impl Failure {
     /// 2 for what the user can mend in settings or flags, 1 for all else.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Settings(_) | Self::Usage(_) => ExitCode::from(2),
+            Self::Settings(_) | Self::Scenario(_) | Self::Usage(_) => ExitCode::from(2),
             Self::Assemble(wrong) if wrong.is_settings() => ExitCode::from(2),
             Self::Bench(wrong) if wrong.is_usage() => ExitCode::from(2),
             _ => ExitCode::from(1),
@@ -47,7 +49,11 @@ impl Failure {
 
     /// The whole text for people.
     pub(crate) fn render(&self, colour: bool) -> String {
-        let Self::Settings(problems) = self else { return format!("error: {self}\n") };
+        let (problems, file) = match self {
+            Self::Settings(problems) => (problems, "settings"),
+            Self::Scenario(problems) => (problems, "scenario"),
+            other => return format!("error: {other}\n"),
+        };
         let theme =
             if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
         let handler = GraphicalReportHandler::new_themed(theme).with_links(false);
@@ -58,7 +64,7 @@ impl Failure {
         }
         let count = problems.list().len() + problems.untold();
         let noun = if count == 1 { "mistake" } else { "mistakes" };
-        let _ = writeln!(text, "{count} {noun} in the settings; nothing was started");
+        let _ = writeln!(text, "{count} {noun} in the {file}; nothing was started");
         text
     }
 }

@@ -89,6 +89,9 @@ pub enum AssembleError {
         "gateway.listen is {0}, allowed is a port from 1 to 65535: this machine's engines come in by it"
     )]
     GatewayPort(SocketAddr),
+    /// A command that runs virtual machines and nothing else has none.
+    #[error("machines.count is 0, allowed of virtual machines alone: 1 to 20000")]
+    NoMachines,
     /// The scenario of the virtual machines cannot be used.
     #[error("machines.scenario: {0}")]
     Scenario(String),
@@ -112,6 +115,7 @@ impl AssembleError {
                 | Self::Pools { .. }
                 | Self::Strategy(_)
                 | Self::GatewayPort(_)
+                | Self::NoMachines
                 | Self::Scenario(_)
                 | Self::NoSource
         )

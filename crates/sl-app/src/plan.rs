@@ -1,7 +1,8 @@
 use std::net::SocketAddr;
 
-use sl_ports::bind::{self, BindError};
+use sl_ports::bind;
 use sl_supervise::{Outcome, Supervisor};
+use sl_twin::Twins;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
@@ -14,6 +15,8 @@ pub struct Plan {
     pub(crate) view: View,
     /// Where the services will listen.
     pub(crate) listens: Vec<SocketAddr>,
+    /// Virtual machines that must have the ports they are called at.
+    pub(crate) called: Option<Twins>,
 }
 
 impl Plan {
@@ -43,8 +46,13 @@ impl Plan {
         let mut taken = Vec::new();
         for address in &self.listens {
             if let Err(wrong) = bind::listen(*address).await {
-                taken.push(wrong);
+                taken.push(wrong.to_string());
             }
+        }
+        if let Some(twins) = &self.called
+            && let Err(wrong) = twins.try_ports().await
+        {
+            taken.push(wrong.to_string());
         }
         if taken.is_empty() { Ok(()) } else { Err(PortsTaken(taken)) }
     }
@@ -56,7 +64,7 @@ impl Plan {
     }
 }
 
-/// Addresses that cannot be listened on.
+/// Addresses that cannot be listened on, each with its cure.
 #[derive(Debug, Error)]
-#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-pub struct PortsTaken(pub Vec<BindError>);
+#[error("{}", .0.join("\n"))]
+pub struct PortsTaken(pub Vec<String>);

@@ -45,7 +45,7 @@ sl_config::settings! {
     /// The operations suite of a Scrypt mine.
     pub struct Settings {
         /// The form of this file; `silverlode config migrate` brings an older one up to date.
-        restart version: FormatVersion = 1,
+        restart version: FormatVersion = 2,
         /// Whether all is simulated on this machine, or real.
         restart mode: Mode = "educational",
         /// Log lines, on standard error.

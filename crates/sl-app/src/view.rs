@@ -62,6 +62,8 @@ impl View {
             summary.engine = (!hasher.engine.is_empty()).then(|| hasher.engine.to_owned());
             summary.engine_threads = Some(hasher.threads as u64);
             summary.hashes = Some(hasher.hashes);
+            let hashing = hasher.hashing.as_secs_f64();
+            summary.hashing_s = (hashing > 0.0).then_some(hashing);
             summary.paused = hasher.paused.map(|reason| reason.word().to_owned());
             summary.shares = own_shares(&hasher);
         }

@@ -63,8 +63,9 @@ pub enum EditError {
     },
     /// The setting takes no such value.
     #[error(
-        "{key}: found {found}{}, allowed: {allowed}{}",
-        reason(wrong), wrong.hint.as_ref().map(|hint| format!(", hint: {hint}")).unwrap_or_default()
+        "{key}: {}{}",
+        refusal(found, allowed, wrong),
+        wrong.hint.as_ref().map(|hint| format!(", hint: {hint}")).unwrap_or_default()
     )]
     Value {
         /// The setting.
@@ -86,8 +87,12 @@ pub enum EditError {
     },
 }
 
-fn reason(wrong: &Wrong) -> String {
-    if wrong.why.is_empty() { String::new() } else { format!(" ({})", wrong.why) }
+fn refusal(found: &str, allowed: &str, wrong: &Wrong) -> String {
+    match wrong.why.as_str() {
+        why if wrong.whole => why.to_owned(),
+        "" => format!("found {found}, allowed: {allowed}"),
+        why => format!("found {found} ({why}), allowed: {allowed}"),
+    }
 }
 
 /// The text with the setting at `key` (`gateway.listen`, `pools[0].url`) as `value` says, which is

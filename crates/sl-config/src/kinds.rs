@@ -202,10 +202,14 @@ where
     Ok(*value >= S::parse(low)? && *value <= S::parse(high)?)
 }
 
-/// A text through `FromStr`, its error as the reason.
+/// A text through `FromStr`, its error as the reason. One that names what is allowed says it all, as
+/// errors of types do that are read elsewhere too, and nothing is added to it.
 #[doc(hidden)]
 pub fn from_str<T: FromStr<Err: Display>>(text: &str) -> Result<T, Wrong> {
-    text.parse::<T>().map_err(|error| Wrong::value(error.to_string()))
+    text.parse::<T>().map_err(|error| {
+        let wrong = Wrong::value(error.to_string());
+        Wrong { whole: wrong.why.contains("allowed"), ..wrong }
+    })
 }
 
 /// A marker through which a setting is read as a type of another crate that has `FromStr`.

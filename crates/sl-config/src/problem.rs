@@ -38,13 +38,15 @@ pub struct Wrong {
     pub(crate) fault: Fault,
     pub(crate) why: String,
     pub(crate) hint: Option<String>,
+    /// The reason says by itself what was found and what is allowed.
+    pub(crate) whole: bool,
 }
 
 impl Wrong {
     /// The text says no such value. The reason is a few lower-case words that add to what is
     /// printed anyway (what was found and what is allowed); it may be empty.
     pub fn value(why: impl Into<String>) -> Self {
-        Self { fault: Fault::WrongValue, why: why.into(), hint: None }
+        Self { fault: Fault::WrongValue, why: why.into(), hint: None, whole: false }
     }
 
     /// The value lies outside its bounds.

@@ -274,12 +274,16 @@ impl Reader<'_> {
             Value::Scalar(scalar) => quoted(&scalar.text),
             _ => "a list".to_owned(),
         };
-        let Wrong { fault, why, hint } = wrong;
-        let why = if why.is_empty() { why } else { format!(" ({why})") };
-        let draft = Draft::new(fault, Some(node.place), format!("found {found}{why}"))
-            .key(self.path.clone())
-            .allowed(self.allowed.clone());
-        self.drafts.list.push(Draft { hint, ..draft });
+        let Wrong { fault, why, hint, whole } = wrong;
+        let draft = match whole {
+            true => Draft::new(fault, Some(node.place), why),
+            false => {
+                let why = if why.is_empty() { why } else { format!(" ({why})") };
+                Draft::new(fault, Some(node.place), format!("found {found}{why}"))
+                    .allowed(self.allowed.clone())
+            }
+        };
+        self.drafts.list.push(Draft { hint, ..draft.key(self.path.clone()) });
     }
 }
 

@@ -63,7 +63,12 @@ impl Search<'_> {
     fn report(&mut self, key: &Key, value: &Node, fields: &[FieldInfo], path: String) {
         value.scalar_places(&mut self.drafts.masked);
         let section = path.strip_suffix(&key.name).unwrap_or("").to_owned();
+        let renamed = crate::version::renamed(&path);
         let draft = Draft::new(Fault::UnknownKey, Some(key.place), "unknown key").key(path);
+        if let Some(since) = renamed {
+            self.drafts.list.push(draft.hint(since));
+            return;
+        }
         let names = fields.iter().map(|field| field.name);
         let elsewhere = || find_elsewhere(self.root, &key.name, "");
         let draft = match nearest(&key.name, names.clone()) {

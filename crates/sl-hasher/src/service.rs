@@ -134,8 +134,10 @@ impl Hasher {
             Err(wrong) => Err(wrong.into()),
         };
         threads.join().await;
-        // What the threads could not send up at their end counts too.
+        // What the threads did and could not send up at their end counts too.
         self.status.send_modify(|status| {
+            status.hashes = self.done.hashes.load(Ordering::Relaxed);
+            status.hashing = self.done.hashing();
             if let [account] = status.leases.as_mut_slice() {
                 self.count_unsent(account);
             }
@@ -187,7 +189,7 @@ impl Hasher {
                     let hashrate = window.sample(self.clock.mono(), hashes);
                     self.count_unsent(&mut account);
                     self.status.send_modify(|status| {
-                        status.hashes = hashes;
+                        (status.hashes, status.hashing) = (hashes, self.done.hashing());
                         status.hashrate = hashrate;
                         status.leases = vec![account.clone()];
                     });
@@ -200,7 +202,6 @@ impl Hasher {
         }
         self.count_unsent(&mut account);
         self.status.send_modify(|status| {
-            status.hashes = self.done.hashes.load(Ordering::Relaxed);
             status.leases = vec![account];
         });
         Ok(())

@@ -105,13 +105,11 @@ impl HasherSettings {
 /// The most threads that can be asked for by number.
 const MOST: u16 = 1024;
 
-const WORDS: [(&str, Threads); 5] = [
+const WORDS: [(&str, Threads); 4] = [
     ("auto", Threads::Auto),
     ("all", Threads::All),
     ("physical", Threads::Physical),
     ("half", Threads::Half),
-    // As files of earlier versions say it.
-    ("0", Threads::Auto),
 ];
 
 impl Setting for Threads {
@@ -129,6 +127,7 @@ impl Setting for Threads {
         match text.parse::<i128>() {
             Ok(number) => match u16::try_from(number) {
                 Ok(number) if (1..=MOST).contains(&number) => Ok(Self::Number(number)),
+                Ok(0) => Err(Wrong::range("").hint("write auto")),
                 _ => Err(Wrong::range("")),
             },
             Err(_) => Err(Wrong::value("")),
@@ -255,7 +254,7 @@ mod tests {
             ("all", "all"),
             ("physical", "physical"),
             ("half", "half"),
-            ("0", "auto"),
+            ("0", "refused , hint: write auto"),
             ("12", "12"),
             ("1025", "refused "),
             ("-1", "refused "),

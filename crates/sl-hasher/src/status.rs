@@ -1,4 +1,7 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use sl_units::{HashRate, Mono};
 use sl_work::{Outcome, WorkerName};
@@ -19,6 +22,9 @@ pub struct HasherStatus {
     pub hashes: u64,
     /// Hashes really made over the last ten seconds, pauses and waits included.
     pub hashrate: HashRate,
+    /// From the first hash since the start to the last, pauses and waits between them included: the
+    /// time that makes a rate of `hashes`.
+    pub hashing: Duration,
     /// Why hashing rests, if it does.
     pub paused: Option<Reason>,
     /// Each lease's shares.
@@ -125,8 +131,6 @@ impl Window {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn at(seconds: u64) -> Mono {

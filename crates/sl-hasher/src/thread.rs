@@ -1,7 +1,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -9,6 +9,7 @@ use std::{
 
 use sl_ports::{Clock, cpu_time};
 use sl_pow::{Hashed, Prover};
+use sl_units::Mono;
 use sl_work::{Claim, Job, Proven, RefusedWhy, Submitter, Work, WorkerName, verify};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -59,10 +60,33 @@ pub(crate) struct Done {
     pub(crate) hashes: AtomicU64,
     /// Microseconds in which they wanted a CPU, summed over the threads.
     pub(crate) awake_us: AtomicU64,
+    /// From the first hash of any of them to the last.
+    span: Mutex<Option<(Mono, Mono)>>,
     /// Shares that did not go up since the source had no room.
     pub(crate) no_room: AtomicU64,
     /// Shares that did not go up since the source was gone.
     pub(crate) gone: AtomicU64,
+}
+
+impl Done {
+    /// Enters a slice of work: so many hashes between two instants.
+    fn enter(&self, hashes: u32, began: Mono, ended: Mono) {
+        self.hashes.fetch_add(u64::from(hashes), Ordering::Relaxed);
+        let took = ended.since(began);
+        self.awake_us.fetch_add(took.as_micros() as u64, Ordering::Relaxed);
+        let mut span = self.span.lock().unwrap_or_else(PoisonError::into_inner);
+        *span = Some(match *span {
+            Some((first, last)) => (first.min(began), last.max(ended)),
+            None => (began, ended),
+        });
+    }
+
+    /// From the beginning of the first slice to the end of the last: without the start, the choice
+    /// of an engine and the wait for the first job.
+    pub(crate) fn hashing(&self) -> Duration {
+        let span = *self.span.lock().unwrap_or_else(PoisonError::into_inner);
+        span.map_or(Duration::ZERO, |(first, last)| last.since(first))
+    }
 }
 
 /// One thread's tools.
@@ -151,10 +175,10 @@ impl Thread {
         let began = self.clock.mono();
         found.clear();
         self.prover.scan_into(&header, slice.first, slice.count, job.wanted, found);
-        let took = self.clock.mono().since(began);
+        let ended = self.clock.mono();
+        let took = ended.since(began);
         self.scanned += took;
-        self.done.hashes.fetch_add(u64::from(slice.count), Ordering::Relaxed);
-        self.done.awake_us.fetch_add(took.as_micros() as u64, Ordering::Relaxed);
+        self.done.enter(slice.count, began, ended);
         let wished = ration::slice(share);
         *count = next_count(slice.count, took, wished, self.prover.lanes() as u32);
         for hashed in found.iter() {
@@ -243,6 +267,23 @@ fn next_count(count: u32, took: Duration, wished: Duration, lanes: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Threads that hash side by side, from the ninth second on: what came before is no hashing, a
+    /// pause between is.
+    #[test]
+    fn hashing_begins_with_the_first_hash_and_ends_with_the_last() {
+        let done = Done::default();
+        assert_eq!(done.hashing(), Duration::ZERO);
+        let at = |millis| Mono::from_start(Duration::from_millis(millis));
+        for (hashes, began, ended) in
+            [(100, 9_020, 9_035), (90, 9_000, 9_014), (120, 14_000, 14_015), (80, 13_999, 14_010)]
+        {
+            done.enter(hashes, at(began), at(ended));
+        }
+        assert_eq!(done.hashing(), Duration::from_millis(5_015));
+        assert_eq!(done.hashes.load(Ordering::Relaxed), 390);
+        assert_eq!(done.awake_us.load(Ordering::Relaxed), 55_000);
+    }
 
     #[test]
     fn slices_grow_towards_their_time_in_whole_lanes() {

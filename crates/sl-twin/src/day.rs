@@ -34,6 +34,8 @@ pub enum What {
     Begins(Fault),
     /// A fault ends.
     Ends(Fault),
+    /// Something that is over at once.
+    Happens(Fault),
     /// The machine is in another state.
     State(State),
     /// Somebody restarts a machine that a protection has stopped.
@@ -53,12 +55,14 @@ pub enum What {
 }
 
 impl What {
-    /// Its name in data: `fault-begins`, `fault-ends`, `state`, `restarted`, `complains`, `clears`.
+    /// Its name in data: `fault-begins`, `fault-ends`, `happens`, `state`, `restarted`, `complains`,
+    /// `clears`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Begins(_) => "fault-begins",
             Self::Ends(_) => "fault-ends",
+            Self::Happens(_) => "happens",
             Self::State(_) => "state",
             Self::Restarted => "restarted",
             Self::Complains { .. } => "complains",
@@ -70,7 +74,7 @@ impl What {
     #[must_use]
     pub fn detail(&self) -> String {
         match self {
-            Self::Begins(fault) | Self::Ends(fault) => fault.to_string(),
+            Self::Begins(fault) | Self::Ends(fault) | Self::Happens(fault) => fault.to_string(),
             Self::State(state) => state_name(*state).to_owned(),
             Self::Restarted => "by hand".to_owned(),
             Self::Complains { light, message } => format!("{light}: {message}"),
@@ -99,6 +103,7 @@ pub const fn state_name(state: State) -> &'static str {
         State::Asleep => "asleep",
         State::WaitsForPool => "waits-for-pool",
         State::Stopped(Stop::OverTemperature) => "stopped-over-temperature",
+        State::Stopped(Stop::UnderTemperature) => "stopped-under-temperature",
         State::Stopped(Stop::Sensor) => "stopped-sensor",
         State::Stopped(Stop::Fan) => "stopped-fan",
         State::Stopped(Stop::NoBoards) => "stopped-no-boards",
@@ -112,7 +117,8 @@ pub struct Day {
     length: Duration,
     restarts_after: Option<Duration>,
     timeline: Timeline<Fault>,
-    machines: Vec<Played>,
+    /// Those that are played, by their numbers.
+    machines: Vec<(usize, Played)>,
 }
 
 #[derive(Debug)]
@@ -135,9 +141,25 @@ impl Day {
             Some(spec) => scenario.timeline(spec.model, specs.len(), seed),
             None => Timeline::default(),
         };
-        let machines = specs.into_iter().enumerate().map(|(at, spec)| {
+        Self::of(scenario, timeline, specs.into_iter().enumerate())
+    }
+
+    /// The scenario on one of its machines, counted from 0, without the others.
+    #[must_use]
+    pub fn alone(scenario: &Scenario, machine: usize, spec: Spec, seed: u64) -> Self {
+        let all = scenario.timeline(spec.model, machine.saturating_add(1), seed);
+        let own = Timeline::new(all.of(machine).spans().to_vec());
+        Self::of(scenario, own, [(machine, spec)])
+    }
+
+    fn of(
+        scenario: &Scenario,
+        timeline: Timeline<Fault>,
+        specs: impl IntoIterator<Item = (usize, Spec)>,
+    ) -> Self {
+        let machines = specs.into_iter().map(|(at, spec)| {
             let faults = timeline.of(at).spans().to_vec();
-            Played::new(Machine::new(Spec { faults, ..spec }, Mono::default()))
+            (at, Played::new(Machine::new(Spec { faults, ..spec }, Mono::default())))
         });
         let machines = machines.collect();
         let (length, restarts_after) = (scenario.length(), scenario.restarts_after());
@@ -154,14 +176,16 @@ impl Day {
             for passed in self.timeline.advance(at) {
                 let fault = passed.span.effect.clone();
                 let what = match passed.edge {
+                    Edge::Start if fault.is_instant() => What::Happens(fault),
+                    Edge::End if fault.is_instant() => continue,
                     Edge::Start => What::Begins(fault),
                     Edge::End => What::Ends(fault),
                 };
                 tell(Event { at, machine: passed.span.subject, what });
             }
-            for (place, played) in self.machines.iter_mut().enumerate() {
-                let patience = self.restarts_after;
-                played.second(second, patience, |what| tell(Event { at, machine: place, what }));
+            for (machine, played) in &mut self.machines {
+                let (machine, patience) = (*machine, self.restarts_after);
+                played.second(second, patience, |what| tell(Event { at, machine, what }));
                 if second.is_multiple_of(every) {
                     played.trace.push(sample(at, played.machine.truth()));
                 }
@@ -169,11 +193,11 @@ impl Day {
         }
         let length = self.length;
         let timeline = &self.timeline;
-        let traces = self.machines.into_iter().enumerate().map(|(place, played)| Trace {
-            title: format!("{}, machine {place}", played.machine.model().reported),
+        let traces = self.machines.into_iter().map(|(machine, played)| Trace {
+            title: format!("{}, machine {machine}", played.machine.model().reported),
             length,
             samples: played.trace,
-            shades: shades(timeline, place, length),
+            shades: shades(timeline, machine, length),
         });
         traces.collect()
     }
@@ -241,7 +265,10 @@ fn sample(at: Duration, truth: Truth) -> Sample {
 
 /// The faults of a machine, as far as the day goes.
 fn shades(timeline: &Timeline<Fault>, machine: usize, length: Duration) -> Vec<Shade> {
-    let own = timeline.spans().iter().filter(|span| span.subject == machine && span.start < length);
+    let lasts = |span: &&sl_scenario::Span<Fault>| {
+        span.subject == machine && span.start < length && !span.effect.is_instant()
+    };
+    let own = timeline.spans().iter().filter(lasts);
     let shade = |span: &sl_scenario::Span<Fault>| Shade {
         from: span.start,
         to: span.end.unwrap_or(length).min(length),
@@ -296,6 +323,8 @@ mod tests {
             ("16:0", 2, "stopped-fan"),
             ("17:00", 0, "stopped-sensor"),
             ("17:3", 1, "rate: Rate is lower than ideal rate"),
+            ("08:00", 2, "happens       report-pressed"),
+            ("17:00", 0, "temp: Temp is too low"),
             ("21:", 0, "booting"),
         ] {
             let machine = format!("machine {machine} ");
@@ -306,5 +335,19 @@ mod tests {
         }
         assert!(events.iter().all(|event| event.at >= Duration::from_secs(600)), "a quiet start");
         assert_eq!((events, traces), play(7));
+    }
+
+    #[test]
+    fn a_machine_alone_has_the_day_that_it_has_among_others() {
+        let scenario = Scenario::random(Duration::from_secs(7200), 24.0);
+        let model = Model::by_id("antminer-l7").expect("in the table");
+        let spec = |at| Spec::new(model, Release::R202405, at, [127, 7, 0, 1].into());
+        let mut all = Vec::new();
+        let traces = Day::new(&scenario, (0..3).map(spec).collect(), 7).play(|it| all.push(it));
+        all.retain(|event| event.machine == 1);
+        let mut own = Vec::new();
+        let alone = Day::alone(&scenario, 1, spec(1), 7).play(|event| own.push(event));
+        assert!(!own.is_empty());
+        assert_eq!((own, alone.first()), (all, traces.get(1)));
     }
 }

@@ -4,7 +4,7 @@
 //! ```text
 //!   port 80 ──▶ http ──▶ web ──▶ cgi ────▶ pages, conf, writes, forms (L3+)
 //!                         └──▶ digest        ▲
-//!   port 4028 ──────────▶ rpc ───────────────┘──▶ legacy, old (L3+)
+//!   port 4028 ──────────▶ rpc ───────────────┘──▶ legacy, old (L3+) ──▶ lineage
 //! ```
 //!
 //! Everything below [`serve_http`] and [`serve_rpc`] is pure: bytes and a [`Look`] in, bytes and
@@ -19,6 +19,7 @@ mod figures;
 mod http;
 mod identity;
 mod legacy;
+mod lineage;
 mod old;
 mod pages;
 mod record;

@@ -38,8 +38,8 @@ const ORDERS: usize = 4096;
 pub(crate) enum Order {
     /// By somebody on the network.
     Command { machine: usize, command: Command, done: oneshot::Sender<Applied> },
-    /// By its pool connection.
-    Pool { machine: usize, place: usize, event: PoolEvent },
+    /// By its pool connection, made in a generation of its plan.
+    Pool { machine: usize, generation: u64, place: usize, event: PoolEvent },
     /// By somebody who wants to see more of it than its readings.
     Look { machine: usize, look: Look },
 }
@@ -60,8 +60,10 @@ pub struct FarmStatus {
     pub total: usize,
     /// Of these, on the network with their mining program up.
     pub online: usize,
-    /// Of these, hashing.
+    /// Of these, hashing a job of their pool.
     pub mining: usize,
+    /// Ready to hash, and no pool gives them a job.
+    pub waiting: usize,
     /// In sleep mode.
     pub asleep: usize,
     /// Stopped by a protection, or without a pool for too long.
@@ -90,16 +92,8 @@ struct Seat {
     output: Output,
     readings: watch::Sender<Arc<Readings>>,
     plan: watch::Sender<Arc<PoolPlan>>,
-    /// Counts of pools of earlier lives of the mining program, which begins anew at each restart.
-    gone: Counts,
-    last: Counts,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Counts {
-    accepted: u64,
-    rejected: u64,
-    stale: u64,
+    /// Reports that were sent, of those that were due.
+    reported: u64,
 }
 
 /// The task that owns the machines.
@@ -113,6 +107,8 @@ pub(crate) struct Farm {
     orders: mpsc::Receiver<Order>,
     /// Where machines keep what is written to them, if they do.
     keeper: Option<Keeper>,
+    /// Where reports go.
+    report_port: u16,
     /// Those that were written to, and are not kept yet.
     written: BTreeSet<usize>,
     keeping: Option<JoinHandle<()>>,
@@ -156,9 +152,19 @@ impl Farm {
             seats.push(seat);
         }
         let (rates, followed) = watch::channel(rates(&seats, scale));
-        let (written, keeping) = (BTreeSet::new(), None);
-        let farm =
-            Self { seats, clock, scale, rates, engine, status, orders, keeper, written, keeping };
+        let farm = Self {
+            seats,
+            clock,
+            scale,
+            rates,
+            engine,
+            status,
+            orders,
+            keeper,
+            report_port: REPORT_PORT,
+            written: BTreeSet::new(),
+            keeping: None,
+        };
         farm.tell();
         (farm, Ends { plans, handles, orders: orders_in, rates: followed })
     }
@@ -222,6 +228,7 @@ impl Farm {
         let now = self.clock.mono();
         for seat in self.seats.iter_mut().skip(part).step_by(PARTS) {
             seat.step(now);
+            seat.report(self.report_port);
         }
     }
 
@@ -234,14 +241,12 @@ impl Farm {
                 self.written.insert(machine);
                 // Who reads again at once sees what was written.
                 seat.step(now);
+                seat.report(self.report_port);
                 let _nobody_waits = done.send(applied);
-                if applied == Applied::Report {
-                    tokio::spawn(press(seat.readings.borrow().clone()));
-                }
             }
-            Order::Pool { machine, place, event } => {
+            Order::Pool { machine, generation, place, event } => {
                 if let Some(seat) = self.seats.get_mut(machine) {
-                    seat.machine.pool(place, event, now);
+                    seat.machine.pool_of(generation, place, event, now);
                 }
             }
             Order::Look { machine, look } => {
@@ -264,8 +269,8 @@ impl Farm {
 }
 
 /// The report button was pressed.
-async fn press(readings: Arc<Readings>) {
-    if let Err(wrong) = report(&readings, REPORT_PORT).await {
+async fn press(readings: Arc<Readings>, port: u16) {
+    if let Err(wrong) = report(&readings, port).await {
         tracing::warn!(%wrong, machine = %readings.network.ip, "the report is not sent");
     }
 }
@@ -280,49 +285,53 @@ impl Seat {
         let output = machine.step(now);
         let readings = machine.readings(now);
         let plan = Arc::new(plan(&readings, &output));
-        let last = Counts::of(&readings);
         let ((readings, _), (plan, _)) = (watch::channel(Arc::new(readings)), watch::channel(plan));
-        Self { machine, output, readings, plan, gone: Counts::default(), last }
+        Self { machine, output, readings, plan, reported: 0 }
     }
 
     /// Brings the machine to `now` and publishes what it shows and wants.
     fn step(&mut self, now: Mono) {
         self.output = self.machine.step(now);
         let readings = Arc::new(self.machine.readings(now));
-        let counts = Counts::of(&readings);
-        if counts.accepted < self.last.accepted || counts.rejected < self.last.rejected {
-            self.gone = self.gone.plus(self.last);
-        }
-        self.last = counts;
         let wanted = plan(&readings, &self.output);
         self.plan.send_if_modified(|plan| {
-            let differs = **plan != wanted;
-            if differs {
+            // How many of its shares are bad is read with each share: nobody need wake for it.
+            let anew = !plan.connects_as(&wanted);
+            if **plan != wanted {
                 *plan = Arc::new(wanted);
             }
-            differs
+            anew
         });
         self.readings.send_replace(readings);
+    }
+
+    /// Sends the report that is due.
+    fn report(&mut self, port: u16) {
+        if self.output.reports > self.reported {
+            self.reported = self.output.reports;
+            tokio::spawn(press(self.readings.borrow().clone(), port));
+        }
     }
 
     fn count(&self, status: &mut FarmStatus) {
         let readings = self.readings.borrow();
         let here = readings.manners.reachable && readings.state != State::Booting;
         status.online += usize::from(here);
+        let connected = here && readings.pools.iter().any(|pool| pool.alive && pool.active);
+        status.connected += usize::from(connected);
         match readings.state {
-            State::Mining => status.mining += 1,
+            State::Mining if connected => status.mining += 1,
+            State::Mining => status.waiting += 1,
             State::Asleep => status.asleep += 1,
             State::WaitsForPool | State::Stopped(_) => status.stopped += 1,
             State::Booting | State::Starting => {}
         }
-        let connected = readings.pools.iter().any(|pool| pool.alive && pool.active);
-        status.connected += usize::from(connected && here);
         status.shown = HashRate::from_hs(status.shown.hs() + readings.rate_5s.hs());
         status.hw_errors += readings.hw_errors;
-        let counts = self.gone.plus(self.last);
-        status.accepted += counts.accepted;
-        status.rejected += counts.rejected;
-        status.stale += counts.stale;
+        let verdicts = self.machine.tally();
+        status.accepted += verdicts.accepted;
+        status.rejected += verdicts.rejected;
+        status.stale += verdicts.stale;
     }
 }
 
@@ -332,26 +341,9 @@ fn plan(readings: &Readings, output: &Output) -> PoolPlan {
         pools: readings.conf.pools.clone(),
         generation: output.generation,
         wanted: output.wants_pool && output.reachable,
+        bad_shares: output.bad_shares,
     }
 }
 
-impl Counts {
-    fn of(readings: &Readings) -> Self {
-        readings.pools.iter().fold(Self::default(), |sum, pool| {
-            let counts = &pool.counts;
-            sum.plus(Self {
-                accepted: counts.accepted,
-                rejected: counts.rejected,
-                stale: counts.stale,
-            })
-        })
-    }
-
-    const fn plus(self, other: Self) -> Self {
-        Self {
-            accepted: self.accepted + other.accepted,
-            rejected: self.rejected + other.rejected,
-            stale: self.stale + other.stale,
-        }
-    }
-}
+#[cfg(test)]
+pub(crate) mod tests;

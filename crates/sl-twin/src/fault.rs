@@ -73,6 +73,12 @@ pub enum Fault {
         /// The share.
         share: f64,
     },
+    /// The machine does not check what it sends: a share of its shares misses the target, and the
+    /// pool refuses them.
+    BadShares {
+        /// The share.
+        share: f64,
+    },
     /// The machine is off the network.
     NetworkLost,
     /// Each web reply is held back.
@@ -98,6 +104,8 @@ pub enum Fault {
     },
     /// Replies come damaged, as real units send them.
     DamagedJson,
+    /// Somebody presses the report button: no fault, and over at once.
+    ReportPressed,
 }
 
 sl_config::setting_enum! {
@@ -146,6 +154,7 @@ impl Fault {
             Self::PowerSag { .. } => "power-sag",
             Self::HotRoom { .. } => "hot-room",
             Self::NonceErrors { .. } => "nonce-errors",
+            Self::BadShares { .. } => "bad-shares",
             Self::NetworkLost => "network-lost",
             Self::SlowWeb { .. } => "slow-web",
             Self::WebHangs => "web-hangs",
@@ -153,7 +162,14 @@ impl Fault {
             Self::WrongPassword => "wrong-password",
             Self::HijackedPool { .. } => "hijacked-pool",
             Self::DamagedJson => "damaged-json",
+            Self::ReportPressed => "report-pressed",
         }
+    }
+
+    /// Whether it is over as soon as it has begun.
+    #[must_use]
+    pub const fn is_instant(&self) -> bool {
+        matches!(self, Self::ReportPressed)
     }
 }
 
@@ -175,11 +191,17 @@ impl fmt::Display for Fault {
             Self::FanLost { fan } => write!(f, " (fan {fan})"),
             Self::PowerSag { share } => write!(f, " (at {:.0} % of the voltage)", share * 100.0),
             Self::HotRoom { rise_k } => write!(f, " ({rise_k:+.0} K)"),
-            Self::NonceErrors { share } => write!(f, " ({:.1} %)", share * 100.0),
+            Self::NonceErrors { share } | Self::BadShares { share } => {
+                write!(f, " ({:.1} %)", share * 100.0)
+            }
             Self::SlowWeb { delay } => write!(f, " ({} ms)", delay.as_millis()),
             Self::RebootLoop { every } => write!(f, " (every {} s)", every.as_secs()),
             Self::HijackedPool { url, user } => write!(f, " ({user} at {url})"),
-            Self::NetworkLost | Self::WebHangs | Self::WrongPassword | Self::DamagedJson => Ok(()),
+            Self::NetworkLost
+            | Self::WebHangs
+            | Self::WrongPassword
+            | Self::DamagedJson
+            | Self::ReportPressed => Ok(()),
         }
     }
 }
@@ -236,6 +258,8 @@ pub(crate) struct Effects {
     pub(crate) rise_k: f64,
     /// Bad nonces on top, as a share.
     pub(crate) bad_share: f64,
+    /// Share of what is sent to the pool that misses the target.
+    pub(crate) bad_shares: f64,
     /// Off the network.
     pub(crate) network_lost: bool,
     /// Each web reply is held back so long.
@@ -263,6 +287,7 @@ impl Default for Effects {
             volts: 1.0,
             rise_k: 0.0,
             bad_share: 0.0,
+            bad_shares: 0.0,
             network_lost: false,
             web_delay: Duration::ZERO,
             web_hangs: false,
@@ -293,6 +318,9 @@ impl Effects {
                 }
                 Fault::NonceErrors { share: bad } if !bad.is_nan() => {
                     sum.bad_share = (sum.bad_share + bad).clamp(0.0, 1.0);
+                }
+                Fault::BadShares { share: bad } if !bad.is_nan() => {
+                    sum.bad_shares = (sum.bad_shares + bad).clamp(0.0, 1.0);
                 }
                 Fault::NetworkLost => sum.network_lost = true,
                 Fault::SlowWeb { delay } => sum.web_delay = sum.web_delay.max(*delay),

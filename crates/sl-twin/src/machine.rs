@@ -31,6 +31,7 @@ use fans::Fans;
 use life::Life;
 use meter::Meter;
 use pools::Pools;
+pub(crate) use pools::Tally;
 use sensors::Sensors;
 
 /// The most seconds that are simulated at once; of a longer pause the rest is left out.
@@ -95,6 +96,10 @@ pub struct Output {
     pub generation: u64,
     /// Share of the nonces that are bad.
     pub bad_nonces: f64,
+    /// Share of what it sends to its pool that misses the target.
+    pub bad_shares: f64,
+    /// How often the report button was pressed with effect; each time one report is due.
+    pub reports: u64,
     /// Whether the network is reachable, in both directions.
     pub reachable: bool,
 }
@@ -135,7 +140,7 @@ pub enum Applied {
     Restarting,
     /// The control board restarts: nothing answers for a while.
     Rebooting,
-    /// An IP report is due.
+    /// An IP report is due, see [`Output::reports`].
     Report,
 }
 
@@ -184,6 +189,7 @@ pub struct Machine {
     /// The owner's pool that a thief has replaced.
     stolen: Option<PoolConf>,
     generation: u64,
+    reports: u64,
     rng: Rng,
     log: VecDeque<(Duration, String)>,
 }
@@ -233,6 +239,7 @@ impl Machine {
             gone: 0,
             stolen: None,
             generation: 0,
+            reports: 0,
             rng,
             log: VecDeque::new(),
             spec,
@@ -256,9 +263,8 @@ impl Machine {
         };
         let driven = |conf: &Conf| (conf.work_mode, conf.freq_level.clone());
         let other = driven(&kept.conf) != driven(&self.kept.conf);
-        self.pools.reload(&self.kept.conf.pools, &kept.conf.pools);
-        self.kept = Kept { network, ..kept };
-        self.generation += 1;
+        let old = std::mem::replace(&mut self.kept, Kept { network, ..kept });
+        self.reload(&old.conf.pools);
         if other && self.state() != State::Booting {
             self.restart();
         }
@@ -305,7 +311,18 @@ impl Machine {
 
     /// Something happened with a pool.
     pub fn pool(&mut self, place: usize, event: PoolEvent, now: Mono) {
-        self.pools.event(place, event, now);
+        self.pool_of(self.generation, place, event, now);
+    }
+
+    /// The same, heard by a connection that was made in a generation: a verdict that comes after a
+    /// restart of the mining program is not counted by the program that runs now.
+    pub(crate) fn pool_of(&mut self, generation: u64, place: usize, event: PoolEvent, now: Mono) {
+        self.pools.event(generation, place, event, now);
+    }
+
+    /// Verdicts in all lives of the mining program.
+    pub(crate) const fn tally(&self) -> Tally {
+        self.pools.tally()
     }
 
     /// The lines of the kernel log, oldest first, at most 500: how long after the start of the
@@ -362,6 +379,8 @@ impl Machine {
             wants_pool: self.wants_pool(),
             generation: self.generation,
             bad_nonces: if all > 0.0 { 1.0 - good / all } else { 0.0 },
+            bad_shares: self.effects.bad_shares,
+            reports: self.reports,
             reachable: self.reachable(),
         }
     }

@@ -140,6 +140,8 @@ pub enum State {
 pub enum Stop {
     /// The outlet of a printed board reached its limit on three readings.
     OverTemperature,
+    /// The outlet of a printed board was too cold on three readings.
+    UnderTemperature,
     /// A temperature sensor told what cannot be on seven readings.
     Sensor,
     /// A fan stands still or is far too slow.

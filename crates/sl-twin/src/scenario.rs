@@ -35,6 +35,8 @@ sl_config::setting_enum! {
         HotRoom = "hot-room",
         /// Bad nonces.
         NonceErrors = "nonce-errors",
+        /// Shares that miss the target are sent.
+        BadShares = "bad-shares",
         /// Off the network.
         NetworkLost = "network-lost",
         /// Web replies are held back.
@@ -49,6 +51,8 @@ sl_config::setting_enum! {
         HijackedPool = "hijacked-pool",
         /// Replies come damaged.
         DamagedJson = "damaged-json",
+        /// Somebody presses the report button.
+        ReportPressed = "report-pressed",
     }
 }
 
@@ -64,12 +68,16 @@ impl FaultKind {
             Self::SensorAbsurd => &["board", "sensor", "shows"],
             Self::FanSlow => &["fan", "share"],
             Self::FanLost => &["fan"],
-            Self::PowerSag | Self::NonceErrors => &["share"],
+            Self::PowerSag | Self::NonceErrors | Self::BadShares => &["share"],
             Self::HotRoom => &["rise"],
             Self::SlowWeb => &["delay"],
             Self::RebootLoop => &["every"],
             Self::HijackedPool => &["url", "user"],
-            Self::NetworkLost | Self::WebHangs | Self::WrongPassword | Self::DamagedJson => &[],
+            Self::NetworkLost
+            | Self::WebHangs
+            | Self::WrongPassword
+            | Self::DamagedJson
+            | Self::ReportPressed => &[],
         }
     }
 }
@@ -95,7 +103,7 @@ sl_config::settings! {
         restart sensor: Sensor = "pcb-outlet",
         /// What the sensor tells, °C.
         restart shows: i32 = 255 in -300..=1000,
-        /// Share of the fan's speed, of the supply's voltage, or of the nonces that are bad.
+        /// Share of the fan's speed, of the supply's voltage, or of the nonces or shares that are bad.
         restart share: Option<f64>,
         /// By how much the room is hotter, kelvin.
         restart rise: f64 = 20 in -40..=60,
@@ -180,8 +188,9 @@ impl Scenario {
                 Some(one) => one as usize..(one as usize).saturating_add(1).min(machines),
                 None => 0..machines,
             };
+            let lasts = if fault.is_instant() { Some(Duration::ZERO) } else { event.lasts };
             for subject in subjects {
-                spans.push(Span::new(event.at, event.lasts, subject, fault.clone()));
+                spans.push(Span::new(event.at, lasts, subject, fault.clone()));
             }
         }
         let (per_day, length) = (self.settings.random_per_day, self.settings.length);
@@ -199,12 +208,15 @@ impl Scenario {
 
 /// What no single setting can know: keys that mean nothing to a fault, shares.
 fn check(settings: &ScenarioSettings, check: &mut Check<'_>) {
-    const KEYS: [&str; 11] = [
-        "board", "chip", "fan", "sensor", "shows", "share", "rise", "delay", "every", "url", "user",
+    const KEYS: [&str; 12] = [
+        "board", "chip", "fan", "sensor", "shows", "share", "rise", "delay", "every", "url",
+        "user", "lasts",
     ];
     for (at, event) in settings.events.iter().enumerate() {
         let known = event.fault.keys();
-        for key in KEYS.iter().filter(|key| !known.contains(key)) {
+        let instant = fault(event).is_instant();
+        let means = |key: &str| known.contains(&key) || key == "lasts" && !instant;
+        for key in KEYS.iter().filter(|key| !means(key)) {
             let path = format!("events[{at}].{key}");
             if check.layer(&path).is_some() {
                 let why = format!("{key} means nothing to {}", event.fault);
@@ -240,6 +252,7 @@ fn fault(event: &EventSettings) -> Fault {
         FaultKind::PowerSag => Fault::PowerSag { share: share(0.9) },
         FaultKind::HotRoom => Fault::HotRoom { rise_k: event.rise },
         FaultKind::NonceErrors => Fault::NonceErrors { share: share(0.05) },
+        FaultKind::BadShares => Fault::BadShares { share: share(0.05) },
         FaultKind::NetworkLost => Fault::NetworkLost,
         FaultKind::SlowWeb => Fault::SlowWeb { delay: event.delay },
         FaultKind::WebHangs => Fault::WebHangs,
@@ -249,6 +262,7 @@ fn fault(event: &EventSettings) -> Fault {
             Fault::HijackedPool { url: event.url.clone(), user: event.user.clone() }
         }
         FaultKind::DamagedJson => Fault::DamagedJson,
+        FaultKind::ReportPressed => Fault::ReportPressed,
     }
 }
 
@@ -273,7 +287,8 @@ fn drawn(model: &Model, rng: &mut Rng) -> Fault {
         46..50 => Fault::FanLost { fan },
         50..56 => Fault::PowerSag { share: 0.75 + 0.2 * rng.f64() },
         56..66 => Fault::HotRoom { rise_k: 5.0 + 30.0 * rng.f64() },
-        66..76 => Fault::NonceErrors { share: 0.2 * rng.f64() },
+        66..73 => Fault::NonceErrors { share: 0.2 * rng.f64() },
+        73..76 => Fault::BadShares { share: 0.2 * rng.f64() },
         76..84 => Fault::NetworkLost,
         84..89 => Fault::SlowWeb { delay: Duration::from_millis(rng.u64(500..15_000)) },
         89..92 => Fault::WebHangs,
@@ -338,6 +353,10 @@ mod tests {
         );
         refused("events:\n- {at: 1m, fault: fan-slow, share: 2}\n", "found 2, allowed: 0 to 1");
         refused("events:\n- {at: 1m, fault: fan-gone}\n", "fan-lost");
+        refused(
+            "events:\n- {at: 1m, lasts: 1m, fault: report-pressed}\n",
+            "lasts means nothing to report-pressed",
+        );
         refused("events:\n- {fault: fan-lost}\n", "at: missing");
         refused("events:\n- {at: 1s, machine: 20000, fault: fan-lost}\n", "events[0].machine");
         refused("lenght: 1h\n", "did you mean");

@@ -1,26 +1,25 @@
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use sl_ports::{Clock, Randomness};
 use sl_pow::Registry;
-use sl_scenario::{Edge, Span, Timeline, derive};
+use sl_scenario::{Span, derive};
 use sl_stratum::Password;
 use sl_supervise::{Ctx, ServiceError};
 use sl_units::HashRate;
-use tokio::{
-    sync::{Semaphore, mpsc, watch},
-    task::JoinSet,
-};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::watch;
 
+use self::crew::Crew;
 use crate::{
     Fault, MachineHandle, MachinesSettings, Model,
     conf::PoolConf,
-    farm::{Ends, Farm, FarmStatus, Keeper},
+    farm::{FarmStatus, Keeper},
     machine::{Machine, Spec},
-    net::{Door, DoorError, Port, Reception, Subnet},
+    net::{Door, DoorError, Subnet},
     settings::Ports,
-    work::{Client, Engine, EngineStatus, FOUND, Patience, orders},
 };
+
+mod crew;
+mod tell;
 
 /// How long a machine that starts warm has been on: long enough for its chips and its fans.
 const WARM: Duration = Duration::from_secs(600);
@@ -29,10 +28,6 @@ const MAKE: u64 = 0x5c12_17a5;
 /// The part of the engine that the machines' rates are made for; the rest is for what else the
 /// computer does, so that machines do not seem to hash too little.
 const HEADROOM: f64 = 0.85;
-/// Names that are looked up at once for all machines.
-const LOOKUPS: usize = 8;
-/// How long pool connections have to end.
-const FAREWELL: Duration = Duration::from_millis(800);
 
 /// What a farm is made from.
 #[derive(Debug, Clone)]
@@ -63,7 +58,8 @@ impl FarmPlan {
     /// What all machines claim together by their nameplates.
     #[must_use]
     pub fn claimed(&self) -> HashRate {
-        let plate = self.model().row().and_then(|row| row.nameplates.first());
+        let variant = self.settings.variant().unwrap_or_default();
+        let plate = self.model().row().and_then(|row| row.nameplates.get(variant));
         let each = plate.map_or(0.0, |plate| plate.hashrate_mhs * 1e6);
         HashRate::from_hs(each * f64::from(self.settings.count))
     }
@@ -84,30 +80,32 @@ impl FarmPlan {
 }
 
 impl MachinesSettings {
-    /// The machines as they are made, without faults. The one at an address is the same at each
-    /// start: its chips, its hardware address, its serial numbers. `pool` is for settings that name
-    /// none.
+    /// The machines as they are made, without faults. `pool` is for settings that name none.
     #[must_use]
     pub fn specs(&self, pool: &str, password: &str) -> Vec<Spec> {
-        let hosts = (0..usize::from(self.count)).map_while(|number| self.net.host(number));
-        let spec = |ip| {
-            let pool = PoolConf {
-                url: self.pool.clone().unwrap_or_else(|| pool.to_owned()),
-                user: self.user_of(ip),
-                pass: password.to_owned(),
-            };
-            Spec {
-                pools: vec![pool],
-                already_on: if self.warm { WARM } else { Duration::ZERO },
-                ..Spec::new(
-                    self.model.model(),
-                    self.firmware,
-                    derive(MAKE, u64::from(ip.to_bits())),
-                    ip,
-                )
-            }
+        let count = usize::from(self.count);
+        (0..count).map_while(|number| self.spec(number, pool, password)).collect()
+    }
+
+    /// The machine at a place of the net, from 0; `None` beyond the net. The one at an address is the
+    /// same at each start: its chips, its hardware address, its serial numbers.
+    #[must_use]
+    pub fn spec(&self, number: usize, pool: &str, password: &str) -> Option<Spec> {
+        let ip = self.net.host(number)?;
+        let pool = PoolConf {
+            url: self.pool.as_ref().map_or_else(|| pool.to_owned(), ToString::to_string),
+            user: self.user_of(ip),
+            pass: password.to_owned(),
         };
-        hosts.map(spec).collect()
+        let seed = derive(MAKE, u64::from(ip.to_bits()));
+        Some(Spec {
+            netmask: self.net.mask(),
+            pools: vec![pool],
+            variant: self.variant().unwrap_or_default(),
+            place: self.place(),
+            already_on: if self.warm { WARM } else { Duration::ZERO },
+            ..Spec::new(self.model.model(), self.release(), seed, ip)
+        })
     }
 }
 
@@ -147,6 +145,13 @@ impl Twins {
         Self { plan, registry, algorithm, clock, randomness, status, handles }
     }
 
+    /// How many they are, what, and where.
+    #[must_use]
+    pub fn who(&self) -> (u16, &'static str, Subnet) {
+        let MachinesSettings { count, net, .. } = self.plan.settings;
+        (count, self.plan.model().reported, net)
+    }
+
     /// How the machines fare, made anew each second.
     #[must_use]
     pub fn status(&self) -> watch::Receiver<FarmStatus> {
@@ -165,99 +170,28 @@ impl Twins {
     /// Ports that cannot be had, no right engine, no thread.
     pub async fn run(self, ctx: Ctx) -> Result<(), ServiceError> {
         let (doors, unheard) = self.doors().await?;
-        let (machines, scale) = (self.machines_of().await?, self.plan.scale());
-        let (engine_in, engine) = watch::channel(EngineStatus::default());
-        let (farm, ends) =
-            Farm::new(machines, self.clock, scale, engine, self.status.clone(), self.keeper());
-        let Ends { plans, handles, orders: events, rates } = ends;
-        self.handles.send_replace(handles.clone());
-        let (work_in, work) = orders();
-        let (mut found, mut clients) = (Vec::new(), JoinSet::new());
-        let ours = ctx.stop_token().child_token();
-        let lookups = Arc::new(Semaphore::new(LOOKUPS));
-        for (handle, plan) in handles.iter().zip(plans) {
-            let (found_in, found_out) = mpsc::channel(FOUND);
-            found.push(found_in);
-            let client = Client {
-                machine: handle.place(),
-                ip: handle.ip(),
-                plan,
-                farm: events.clone(),
-                engine: work_in.clone(),
-                found: found_out,
-                clock: self.clock,
-                patience: Patience::REAL,
-                lookups: lookups.clone(),
-                scale,
-                links: 0,
-                session: None,
-            };
-            clients.spawn(client.run(ours.clone()));
-        }
-        let engine = Engine {
-            registry: self.registry.clone(),
-            algorithm: self.algorithm,
-            threads: self.plan.threads,
-            clock: self.clock,
-            rates,
-            found,
-            status: engine_in,
-        };
-        // What clients need to end well stops after them.
-        let last = CancellationToken::new();
-        let _in_any_case = last.clone().drop_guard();
-        let mut tasks: JoinSet<Result<(), ServiceError>> = JoinSet::new();
-        let stop = last.clone();
-        tasks.spawn(async move { Ok(engine.run(work, stop).await?) });
-        let stop = last.clone();
-        tasks.spawn(async move {
-            farm.run(stop).await;
-            Ok(())
-        });
-        let (faults, net) = (Timeline::new(self.plan.faults.clone()), self.plan.settings.net);
-        let (stop, clock) = (last.clone(), self.clock);
-        tasks.spawn(async move {
-            // Cancel-safe: nothing is lost with what would have been told.
-            tokio::select! {
-                () = stop.cancelled() => Ok(()),
-                ended = tell(faults, net, clock) => ended,
-            }
-        });
-        let machines: Arc<[MachineHandle]> = handles.into();
-        for (door, port) in doors.into_iter().zip([Port::Web, Port::Program]) {
-            let reception = Reception {
-                port,
-                machines: machines.clone(),
-                clock: self.clock,
-                randomness: self.randomness,
-            };
-            let stop = last.clone();
-            tasks.spawn(async move {
-                reception.run(door, stop).await;
-                Ok(())
-            });
-        }
-        self.announce(scale);
+        let machines = self.machines_of().await?;
+        let mut crew = Crew::of(&self, machines, doors, ctx.stop_token().child_token());
+        self.announce();
         match unheard {
             Some(why) => ctx.degraded(why),
             None => ctx.ready(),
         }
         let outcome = tokio::select! {
             () = ctx.stopped() => Ok(()),
-            Some(ended) = tasks.join_next() => match ended {
-                Ok(Err(wrong)) => Err(wrong),
-                Ok(Ok(())) => Err("a part of the virtual machines ended".into()),
-                Err(died) => Err(died.into()),
-            },
+            wrong = crew.failed() => Err(wrong),
         };
-        ours.cancel();
-        let all = async { while clients.join_next().await.is_some() {} };
-        let _late_ones_are_ended = tokio::time::timeout(FAREWELL, all).await;
-        last.cancel();
-        let rest = async { while tasks.join_next().await.is_some() {} };
-        let _late_ones_are_ended = tokio::time::timeout(FAREWELL, rest).await;
+        crew.leave().await;
         self.handles.send_replace(Vec::new());
         outcome
+    }
+
+    /// Tries the ports that the machines will be called at, and lets go of them again.
+    ///
+    /// # Errors
+    /// The first that cannot be had, with the cure. None where the machines may do without.
+    pub async fn try_ports(&self) -> Result<(), DoorError> {
+        self.doors().await.map(drop)
     }
 
     /// Makes the machines. What they have lived through before takes its time, on a thread of its
@@ -314,9 +248,8 @@ impl Twins {
         Ok([Door::open(net, count, ports.http).await?, Door::open(net, count, ports.rpc).await?])
     }
 
-    fn announce(&self, scale: f64) {
-        let settings = &self.plan.settings;
-        let (count, net, model) = (settings.count, settings.net, self.plan.model().reported);
+    fn announce(&self) {
+        let ((count, model, net), scale) = (self.who(), self.plan.scale());
         tracing::info!(count, model, %net, scale, "virtual machines");
         if !net.is_loopback() {
             tracing::warn!(
@@ -326,20 +259,4 @@ impl Twins {
             );
         }
     }
-}
-
-/// Says what goes wrong when it does, and when it is over. It does not end by itself.
-async fn tell(mut faults: Timeline<Fault>, net: Subnet, clock: Clock) -> Result<(), ServiceError> {
-    let began = clock.mono();
-    while let Some(next) = faults.next_edge() {
-        tokio::time::sleep_until(clock.instant_of(began + next)).await;
-        for passed in faults.advance(next) {
-            let (fault, machine) = (&passed.span.effect, net.host(passed.span.subject));
-            match passed.edge {
-                Edge::Start => tracing::info!(?machine, %fault, "a fault begins"),
-                Edge::End => tracing::info!(?machine, %fault, "a fault ends"),
-            }
-        }
-    }
-    std::future::pending().await
 }

@@ -1,9 +1,10 @@
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::{borrow::Cow, fmt, path::PathBuf, str::FromStr};
 
-use sl_config::{Secret, Wrong};
+use sl_config::{Kind, Secret, Setting, Wrong};
+use sl_upstream::Endpoint;
 use thiserror::Error;
 
-use crate::{model::Model, net::Subnet, release::Release};
+use crate::{model::Model, net::Subnet, physics::Environment, release::Release};
 
 sl_config::setting_enum! {
     /// A model of a virtual machine.
@@ -32,6 +33,33 @@ sl_config::setting_from_str! {
     pub struct PortsSetting => Ports, "the web port and the port of its program, as in 8080,4028";
 }
 
+sl_config::setting_from_str! {
+    /// What a variant of a model is sold as.
+    pub struct PlateSetting => Plate, "MH/S/WATTS of a variant of the model, as in 9050/3260";
+}
+
+/// A pool as machines dial it.
+#[derive(Clone, Copy, Debug)]
+pub struct PlainPool;
+
+impl Setting for PlainPool {
+    type Value = Endpoint;
+    const KIND: Kind = Kind::Text;
+
+    fn allowed() -> Cow<'static, str> {
+        "stratum+tcp://HOST:PORT".into()
+    }
+
+    fn parse(text: &str) -> Result<Endpoint, Wrong> {
+        let endpoint = text.parse::<Endpoint>().map_err(|wrong| Wrong::value(wrong.to_string()))?;
+        if endpoint.tls() {
+            let wrong = Wrong::value("the firmware of these machines speaks no TLS");
+            return Err(wrong.hint("give the pool's port without TLS"));
+        }
+        Ok(endpoint)
+    }
+}
+
 sl_config::settings! {
     /// Virtual machines: ASICs with their face on the network that really mine.
     pub struct MachinesSettings {
@@ -41,8 +69,15 @@ sl_config::settings! {
         restart net: SubnetSetting = "127.77.0.0/22",
         /// Their model.
         restart model: ModelName = "l7",
-        /// Their firmware.
-        restart firmware: ReleaseSetting = "2024-05",
+        /// What they are sold as: rate in MH/s and watts. An L7 is one of 9500/3420, which none means,
+        /// 9050/3260 and 9500/3425.
+        restart nameplate: Option<PlateSetting>,
+        /// The firmware of an L7; none is 2024-05. Other models have one firmware.
+        restart firmware: Option<ReleaseSetting>,
+        /// Temperature of the air that they draw in, °C.
+        restart inlet: f64 = 25 in -40..=80,
+        /// Where they stand, metres above the sea: thin air cools less.
+        restart altitude: f64 = 0 in -500..=6000,
         /// Their ports; none is 80,4028, and in `silverlode up` 8080,4028 where port 80 needs a right
         /// that is not to be had.
         restart ports: Option<PortsSetting>,
@@ -51,7 +86,7 @@ sl_config::settings! {
         restart allow_lan: bool = false,
         /// The pool they are configured with; none is the gateway of this program, and for
         /// `silverlode twin` stratum+tcp://127.0.0.1:3333.
-        restart pool: Option<String>,
+        restart pool: Option<PlainPool>,
         /// Their login there; {machine} is the end of a machine's address, as in 0x17.
         restart user: String = "farm.{machine}",
         /// Their password there.
@@ -67,6 +102,9 @@ sl_config::settings! {
         restart keep: Option<PathBuf>,
         /// A file of what goes wrong with them, and when.
         restart scenario: Option<PathBuf>,
+        /// Press the IP report button of each once it is up, so that software which listens on UDP port
+        /// 14235 hears of it.
+        restart report: bool = false,
     }
 }
 
@@ -110,6 +148,39 @@ impl fmt::Display for Ports {
     }
 }
 
+/// What a variant of a model is sold as, as in `9050/3260`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plate {
+    /// Nominal rate, megahashes per second.
+    pub hashrate_mhs: u32,
+    /// Power at the wall, watts.
+    pub power_w: u32,
+}
+
+/// A text that names no nameplate.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("found {0:?}, allowed are the MH/S/WATTS of a variant of the model, as in 9050/3260")]
+pub struct PlateError(String);
+
+impl FromStr for Plate {
+    type Err = PlateError;
+
+    fn from_str(text: &str) -> Result<Self, PlateError> {
+        let read = || {
+            let (rate, power) = text.split_once('/')?;
+            let (hashrate_mhs, power_w) = (rate.trim().parse().ok()?, power.trim().parse().ok()?);
+            Some(Self { hashrate_mhs, power_w })
+        };
+        read().ok_or_else(|| PlateError(text.chars().take(40).collect()))
+    }
+}
+
+impl fmt::Display for Plate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.hashrate_mhs, self.power_w)
+    }
+}
+
 impl ModelName {
     /// The model's row.
     #[must_use]
@@ -120,6 +191,15 @@ impl ModelName {
             Self::L3Plus => "antminer-l3plus",
         };
         Model::by_id(id).expect("each name has its row")
+    }
+
+    /// What its variants are sold as, the usual one first, as the catalogue has them.
+    fn plates(self) -> impl Iterator<Item = Plate> {
+        let rows = self.model().row().map_or(&[][..], |row| row.nameplates);
+        rows.iter().map(|row| Plate {
+            hashrate_mhs: row.hashrate_mhs.round() as u32,
+            power_w: row.power_w.unwrap_or_default().round() as u32,
+        })
     }
 }
 
@@ -147,7 +227,39 @@ impl MachinesSettings {
                         machines with the login root/root and no encryption";
             return Err(("machines.net", Wrong::value(wrong).hint(cure)));
         }
+        if let Some(firmware) = self.firmware.filter(|_| self.model != ModelName::L7) {
+            let wrong =
+                format!("{firmware} is a firmware of the l7, and the {} has one", self.model);
+            return Err(("machines.firmware", Wrong::value(wrong).hint("leave it out")));
+        }
+        if let Some(plate) = self.nameplate.filter(|_| self.variant().is_none()) {
+            let plates: Vec<String> = self.model.plates().map(|plate| plate.to_string()).collect();
+            let wrong =
+                format!("found {plate}, allowed of an {}: {}", self.model, plates.join(", "));
+            return Err(("machines.nameplate", Wrong::value(wrong)));
+        }
         Ok(())
+    }
+
+    /// Which of the catalogue's nameplates of the model, from 0; `None` where it has no such one.
+    #[must_use]
+    pub fn variant(&self) -> Option<usize> {
+        match self.nameplate {
+            None => Some(0),
+            Some(wanted) => self.model.plates().position(|plate| plate == wanted),
+        }
+    }
+
+    /// Their firmware.
+    #[must_use]
+    pub fn release(&self) -> Release {
+        self.firmware.unwrap_or(Release::R202405)
+    }
+
+    /// Where they stand.
+    #[must_use]
+    pub const fn place(&self) -> Environment {
+        Environment { inlet_c: self.inlet, altitude_m: self.altitude }
     }
 
     /// The login of a machine at the pool.
@@ -187,6 +299,34 @@ mod tests {
         check(|it| it.count = 1023, Err(("machines.count", "1022 addresses")));
         check(|it| it.net = net("10.0.0.0/24"), Err(("machines.net", "allow_lan")));
         check(|it| (it.net, it.allow_lan) = (net("10.0.0.0/24"), true), Ok(()));
+        let firmware = |it: &mut MachinesSettings| it.firmware = Some(Release::R202201);
+        check(firmware, Ok(()));
+        for model in [ModelName::L9, ModelName::L3Plus] {
+            check(|it| it.model = model, Ok(()));
+            let both = |it: &mut MachinesSettings| {
+                firmware(it);
+                it.model = model;
+            };
+            check(both, Err(("machines.firmware", "has one")));
+        }
+        let plate = |text: &str| text.parse().map(Some).expect("a nameplate");
+        check(|it| it.nameplate = plate("9050/3260"), Ok(()));
+        let wrong = Err(("machines.nameplate", "9500/3420, 9050/3260, 9500/3425"));
+        check(|it| it.nameplate = plate("9050/3420"), wrong);
+    }
+
+    #[test]
+    fn a_pool_is_one_that_machines_can_dial() {
+        let read = |text: &str| PlainPool::parse(text).map(|pool| pool.to_string());
+        assert_eq!(read("127.0.0.1:3333").as_deref(), Ok("stratum+tcp://127.0.0.1:3333"));
+        for (text, words) in [
+            ("nonsense", "no port"),
+            ("http://127.0.0.1:3333", "an unknown scheme"),
+            ("stratum+ssl://pool.example:443", "no TLS"),
+        ] {
+            let wrong = read(text).expect_err(text).to_string();
+            assert!(wrong.contains(words), "{wrong}");
+        }
     }
 
     #[test]

@@ -9,14 +9,17 @@
 
 mod client;
 mod dealer;
+mod dial;
 mod engine;
 mod habits;
 mod job;
 mod link;
+mod prober;
 
 pub use engine::{EngineError, EngineStatus};
 pub use habits::{HABITS, Habit};
 
 pub(crate) use client::{Client, PoolPlan};
-pub(crate) use engine::{Engine, FOUND, orders};
+pub(crate) use engine::{Engine, FOUND, Found, WorkOrder, orders};
 pub(crate) use habits::Patience;
+pub(crate) use prober::{Answering, Prober};

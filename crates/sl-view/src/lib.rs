@@ -53,10 +53,16 @@ pub struct Summary {
     /// Shares of machines at the gateway; without a gateway, of this machine at its source.
     pub shares: Shares,
     /// Hashes per second of this machine's engines; `null` where none run or none is measured yet.
+    /// While all runs, over the last ten seconds; of a run that has ended, `hashes` (times the scale
+    /// of a simulated world) over `hashing_s`.
     pub hashrate_hs: Option<f64>,
     /// Hashes made by this machine's engines since the start; `null` where none run.
     #[serde(default)]
     pub hashes: Option<u64>,
+    /// Seconds from the first of these hashes to the last: without the start, the choice of an engine
+    /// and the wait for the first job, with pauses and waits after it; `null` before the first.
+    #[serde(default)]
+    pub hashing_s: Option<f64>,
     /// Why this machine's engines rest: `battery` or `load`; `null` while they do not.
     #[serde(default)]
     pub paused: Option<String>,
@@ -330,6 +336,10 @@ impl Summary {
             (twins.connected, twins.hashrate_hs) = (connected, hashrate_hs);
             twins.hashrate_wanted_hs = hashrate_wanted_hs;
         }
+        if let (Some(hashes), Some(time)) = (self.hashes, self.hashing_s) {
+            let scale = self.world.as_ref().map_or(1.0, |world| world.hash_scale);
+            self.hashrate_hs = Some(hashes as f64 * scale / time);
+        }
         self.machines = before.machines;
         self.process = before.process;
         self
@@ -345,6 +355,7 @@ impl Summary {
             shares: Shares::default(),
             hashrate_hs: None,
             hashes: None,
+            hashing_s: None,
             paused: None,
             engine: None,
             engine_threads: None,

@@ -12,8 +12,10 @@ pub struct Twins {
     pub total: u64,
     /// On the network, their mining program up.
     pub online: u64,
-    /// Hashing.
+    /// Hashing a job of their pool.
     pub mining: u64,
+    /// Ready to hash, and no pool gives them a job.
+    pub waiting: u64,
     /// In sleep mode.
     pub asleep: u64,
     /// Stopped by a protection, or without a pool for too long.

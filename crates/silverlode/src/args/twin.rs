@@ -16,9 +16,19 @@ pub(crate) struct Twin {
     /// Their model: l7, l9 or l3+ [default: l7]
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<String>,
-    /// Their firmware: 2022-01, 2022-11, 2023-01 or 2024-05 [default: 2024-05]
+    /// What they are sold as: rate in MH/s and watts, as in 9050/3260 [default: the model's usual one]
+    #[arg(long, value_name = "MH/S/WATTS")]
+    pub(crate) nameplate: Option<String>,
+    /// The firmware of an L7: 2022-01, 2022-11, 2023-01 or 2024-05; other models have one
+    /// [default: 2024-05]
     #[arg(long, value_name = "RELEASE")]
     pub(crate) firmware: Option<String>,
+    /// Temperature of the air that they draw in, °C [default: 25]
+    #[arg(long, value_name = "CELSIUS", allow_hyphen_values = true)]
+    pub(crate) inlet: Option<String>,
+    /// Where they stand, metres above the sea [default: 0]
+    #[arg(long, value_name = "METRES", allow_hyphen_values = true)]
+    pub(crate) altitude: Option<String>,
     /// The pool they are configured with [default: stratum+tcp://127.0.0.1:3333]
     #[arg(short = 'o', long, alias = "url", value_name = "URL")]
     pub(crate) pool: Option<String>,
@@ -44,13 +54,17 @@ pub(crate) struct Twin {
     /// Keep what is written to them in this folder, to hold again at the next start
     #[arg(long, value_name = "DIR")]
     pub(crate) keep: Option<PathBuf>,
-    /// What goes wrong with them, and when: played as fast as it computes, and its events told; nothing
-    /// listens or mines
+    /// What goes wrong with them, and when: played as fast as it computes, and its events told, with
+    /// --json one document a line; nothing listens or mines
     #[arg(long, value_name = "FILE")]
     pub(crate) scenario: Option<PathBuf>,
     /// Run the scenario in real time, on machines that listen and mine
     #[arg(long, requires = "scenario")]
     pub(crate) live: bool,
+    /// Press the IP report button of each once it is up: software that listens on UDP port 14235 for new
+    /// machines then hears of it
+    #[arg(long)]
+    pub(crate) report: bool,
     /// Let other computers reach them: they have the maker's login and no encryption
     #[arg(long)]
     pub(crate) allow_lan: bool,
@@ -69,7 +83,7 @@ pub(crate) enum TwinWord {
         /// Which machine of the scenario, counted from 0
         #[arg(long, value_name = "N", default_value_t = 0)]
         machine: u16,
-        /// Where to; - is standard output
+        /// Where to, a name that ends in .svg; - is standard output
         #[arg(long, value_name = "FILE", default_value = "-")]
         out: PathBuf,
     },

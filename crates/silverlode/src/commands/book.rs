@@ -10,7 +10,7 @@ use std::{
     process::ExitCode,
 };
 
-use sl_app::metrics::{METRICS, MetricKind};
+use sl_app::metrics::{self, MetricKind};
 
 use crate::{args::Docs, failure::Failure, output};
 
@@ -162,7 +162,7 @@ fn metrics() -> String {
          `control.listen` if one is set. What is unknown is absent, never zero.",
     );
     text += "\n| metric | kind | labels | meaning |\n|---|---|---|---|\n";
-    for metric in METRICS {
+    for metric in metrics::all() {
         let kind = match metric.kind {
             MetricKind::Gauge => "gauge",
             MetricKind::Counter => "counter",

@@ -16,10 +16,7 @@ use crate::{
 pub(super) fn run(global: &Global, environment: &Environment) -> Result<ExitCode, Failure> {
     let folder = farm::data_folder(global, environment)?;
     let services = match ask(&folder) {
-        Ok(state) => {
-            output::tell(&format!("process {} in {}\n", state.pid, folder.display()));
-            state.services
-        }
+        Ok(state) => state.services,
         Err(AskError::NobodyThere(_)) => {
             output::tell(&format!(
                 "nothing runs in {}; this is what `silverlode up` would start\n",

@@ -1,9 +1,9 @@
 //! `silverlode twin`
 
-use std::{fs, io, path::Path, process::ExitCode};
+use std::{ffi::OsStr, fs, io, path::Path, process::ExitCode};
 
 use serde_json::json;
-use sl_app::Ports;
+use sl_app::{AssembleError, Ports};
 use sl_twin::{
     MachinesSettings, ModelName,
     day::{Day, Event},
@@ -31,19 +31,25 @@ pub(super) fn run(
                 Failure::Usage(format!("--model: found {model:?}, allowed: {allowed}"))
             })?;
             let settings = MachinesSettings { model, ..MachinesSettings::default() };
-            plot(scenario, settings, *machine, out, global)
+            plot(scenario, &settings, *machine, out, global)
         }
         (None, Some(scenario)) if !words.live => {
             let mut settings =
                 layers::read(global, environment, &flags_of(words))?.settings.machines;
             let read = read(scenario)?;
-            if words.count.is_none() {
-                settings.count = 1;
+            match words.count {
+                None => settings.count = 1,
+                Some(_) if settings.count == 0 => return Err(AssembleError::NoMachines.into()),
+                Some(_) => {}
             }
-            play(&read, settings, global, |event, settings| tell(event, settings, global.json));
+            play(&read, settings, global);
             Ok(ExitCode::SUCCESS)
         }
-        _ => farm::twin(&flags_of(words), global, environment),
+        (None, scenario) => {
+            // Its mistakes are told with their places; the settings would tell their text.
+            scenario.as_deref().map(read).transpose()?;
+            farm::twin(&flags_of(words), global, environment)
+        }
     }
 }
 
@@ -54,22 +60,29 @@ fn read(path: &Path) -> Result<Scenario, Failure> {
         cause,
     })?;
     let text = String::from_utf8_lossy(&text);
-    Scenario::read(&path.display().to_string(), &text).map_err(Failure::Settings)
+    Scenario::read(&path.display().to_string(), &text).map_err(Failure::Scenario)
 }
 
-/// Plays a scenario at full speed. There are as many machines as it names at least.
-fn play(
-    scenario: &Scenario,
-    mut settings: MachinesSettings,
-    global: &Global,
-    mut tell: impl FnMut(&Event, &MachinesSettings),
-) -> Vec<plot::Trace> {
+/// Plays a scenario at full speed and tells its events. There are as many machines as it names at
+/// least.
+fn play(scenario: &Scenario, mut settings: MachinesSettings, global: &Global) {
     let named = u16::try_from(scenario.machines()).unwrap_or(u16::MAX);
     settings.count = settings.count.max(named);
-    let ports = Ports::real(Some(global.seed.unwrap_or(1)), Default::default(), None);
-    let specs = settings.specs("", "");
-    let day = Day::new(scenario, specs, ports.randomness.root());
-    day.play(|event| tell(&event, &settings))
+    let day = Day::new(scenario, settings.specs("", ""), seed(global));
+    let mut quiet = true;
+    day.play(|event| {
+        quiet = false;
+        tell(&event, &settings, global.json);
+    });
+    if quiet {
+        let hours = (scenario.length().as_secs_f64() / 3.6).round() / 1000.0;
+        output::tell(&format!("nothing goes wrong in {hours} h\n"));
+    }
+}
+
+/// What chance in a scenario derives from; the same at each run, unless told otherwise.
+fn seed(global: &Global) -> u64 {
+    Ports::real(Some(global.seed.unwrap_or(1)), Default::default(), None).randomness.root()
 }
 
 fn tell(event: &Event, settings: &MachinesSettings, json: bool) {
@@ -88,19 +101,30 @@ fn tell(event: &Event, settings: &MachinesSettings, json: bool) {
 
 fn plot(
     path: &Path,
-    settings: MachinesSettings,
+    settings: &MachinesSettings,
     machine: u16,
     out: &Path,
     global: &Global,
 ) -> Result<ExitCode, Failure> {
-    let scenario = read(path)?;
-    let count = machine.saturating_add(1);
-    let settings = MachinesSettings { count, ..settings };
-    let traces = play(&scenario, settings, global, |_, _| {});
-    let Some(trace) = traces.get(usize::from(machine)) else {
-        return Err(Failure::Usage(format!("--machine: {machine} is beyond the net")));
-    };
-    let picture = plot::svg(trace);
+    let is_svg = |ending: &OsStr| ending.eq_ignore_ascii_case("svg");
+    if !out.extension().is_none_or(is_svg) {
+        let found = out.display();
+        let wrong = format!("--out: found {found}, allowed: a name that ends in .svg, or -");
+        return Err(Failure::Usage(wrong));
+    }
+    let (scenario, machine) = (read(path)?, usize::from(machine));
+    // One that names no machine is everybody's.
+    let named = scenario.machines();
+    if named > 0 && machine >= named {
+        let (path, last) = (path.display(), named - 1);
+        let wrong =
+            format!("--machine: found {machine}, allowed: 0 to {last}, as {path} names them");
+        return Err(Failure::Usage(wrong));
+    }
+    let beyond = || Failure::Usage(format!("--machine: {machine} is beyond {}", settings.net));
+    let spec = settings.spec(machine, "", "").ok_or_else(beyond)?;
+    let traces = Day::alone(&scenario, machine, spec, seed(global)).play(|_| {});
+    let picture = traces.first().map(plot::svg).unwrap_or_default();
     if out == Path::new("-") {
         output::print(&picture);
     } else {
@@ -123,6 +147,10 @@ fn flags_of(words: &Twin) -> Vec<Flag> {
     set("--count", "machines.count", words.count.clone());
     set("--net", "machines.net", words.net.clone());
     set("--model", "machines.model", words.model.clone());
+    set("--nameplate", "machines.nameplate", words.nameplate.clone());
+    set("--inlet", "machines.inlet", words.inlet.clone());
+    set("--altitude", "machines.altitude", words.altitude.clone());
+    set("--report", "machines.report", word(words.report, "true"));
     set("--firmware", "machines.firmware", words.firmware.clone());
     set("--pool", "machines.pool", words.pool.clone());
     set("--user", "machines.user", words.user.clone());

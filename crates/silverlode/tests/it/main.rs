@@ -8,6 +8,7 @@ mod pool;
 mod processes;
 mod settings;
 mod sync_first;
+mod twin;
 mod two_pools;
 
 use std::{
@@ -174,6 +175,7 @@ fn wrong_words_are_usage() {
     for (words, part) in [
         (&["mine", "-u", "me"][..], "need -o"),
         (&["mine", "-o", "stratum+tcp://pool.example"][..], "no port"),
+        (&["mine", "-t", "0"][..], "write auto"),
         (&["up", "--for", "soon"][..], "soon"),
         (&["dig"][..], "dig"),
         (&["up", "--mode", "production"][..], "somewhere to mine"),

@@ -74,7 +74,7 @@ fn set_refuses_before_it_writes_and_creates_what_is_missing() {
     home.good(&["config", "set", "mine.threads", "2"]);
     assert_eq!(
         home.read("silverlode.yaml"),
-        "# yaml-language-server: $schema=./silverlode.schema.json\nversion: 1\nmine:\n  threads: 2\n"
+        "# yaml-language-server: $schema=./silverlode.schema.json\nversion: 2\nmine:\n  threads: 2\n"
     );
     // Right by itself, and not yet with the rest.
     let output = home.run(&["config", "set", "mode", "production"]);
@@ -91,7 +91,7 @@ fn templates_schema_diff_and_migration() {
         home.good(&["config", "check", &file]);
         let text = home.read(&file);
         assert!(text.starts_with("# yaml-language-server: $schema="), "{text}");
-        assert!(text.contains("\nversion: 1\n"), "{text}");
+        assert!(text.contains("\nversion: 2\n"), "{text}");
     }
     home.good(&["config", "schema", "--write"]);
     let schema: Value = serde_json::from_str(&home.read("silverlode.schema.json")).expect("JSON");
@@ -107,14 +107,14 @@ fn templates_schema_diff_and_migration() {
     home.write("silverlode.yaml", old);
     assert!(home.good(&["config", "diff"]).contains("live    log.level: info → warn\n"));
     home.good(&["config", "migrate"]);
-    assert_eq!(home.read("silverlode.yaml"), old.replace("\n\n", "\n\nversion: 1\n"));
+    assert_eq!(home.read("silverlode.yaml"), old.replace("\n\n", "\n\nversion: 2\n"));
     assert_eq!(home.read("silverlode.yaml.bak"), old);
     assert!(home.good(&["config", "migrate"]).contains("already"));
-    home.write("silverlode.yaml", "version: 2\nnew_thing: 1\n");
+    home.write("silverlode.yaml", "version: 3\nnew_thing: 1\n");
     let output = home.run(&["config", "check"]);
     let told = text(&output.stderr);
     assert_eq!(status(&output), 2);
-    assert!(told.contains("reads up to 1") && told.contains("1 mistake"), "{told}");
+    assert!(told.contains("reads up to 2") && told.contains("1 mistake"), "{told}");
 }
 
 #[test]

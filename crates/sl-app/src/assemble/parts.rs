@@ -18,7 +18,7 @@ use sl_solo::{Solo, SoloPorts, SoloSection, SoloSettings, SoloStatus};
 use sl_stratum::Password;
 use sl_supervise::{HealthTable, ServiceId, ServiceSpec, Supervisor};
 use sl_telemetry::HistogramSnapshot;
-use sl_twin::{FarmPlan, FarmStatus};
+use sl_twin::{FarmPlan, FarmStatus, Twins};
 use sl_units::{HashRate, Mono};
 use sl_upstream::{GroupStatus, Pool, PoolOptions, PoolSettings, PoolStatus, Strategies, Upstream};
 use sl_view::World;
@@ -88,6 +88,8 @@ pub(super) struct Parts {
     twins: Option<(&'static str, String, watch::Receiver<FarmStatus>)>,
     /// Virtual machines that will mine at the gateway.
     farm: Option<FarmPlan>,
+    /// Virtual machines that must have the ports they are called at.
+    called: Option<Twins>,
 }
 
 impl Parts {
@@ -122,6 +124,7 @@ impl Parts {
             hasher: None,
             twins: None,
             farm: None,
+            called: None,
         }
     }
 
@@ -407,7 +410,7 @@ impl Parts {
             Supervisor::new(specs, rng)?.counting_from(ports.clock.instant_of(Mono::default()));
         let view = view(supervisor.health());
         door_in.send_replace(Some(view.clone()));
-        Ok(Plan { supervisor, view, listens })
+        Ok(Plan { supervisor, view, listens, called: self.called })
     }
 
     fn secret(

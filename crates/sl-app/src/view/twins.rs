@@ -11,6 +11,7 @@ pub(super) fn twins(model: &str, net: &str, status: &FarmStatus) -> Twins {
         total: status.total as u64,
         online: status.online as u64,
         mining: status.mining as u64,
+        waiting: status.waiting as u64,
         asleep: status.asleep as u64,
         stopped: status.stopped as u64,
         connected: status.connected as u64,

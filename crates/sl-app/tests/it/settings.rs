@@ -1,9 +1,45 @@
 use sl_app::{Builder, Composition, Ports, Settings, check};
-use sl_config::{Layers, declaration_faults, load};
+use sl_config::{FieldInfo, Layers, Section, Shape, declaration_faults, load};
 
 #[test]
 fn the_declaration_is_sound() {
     assert_eq!(declaration_faults::<Settings>(), Vec::<String>::new());
+}
+
+/// Whatever the setting, a refusal says once what was found and once what is allowed.
+#[test]
+fn a_refusal_says_everything_once() {
+    fn values(fields: &[FieldInfo], path: &str, found: &mut Vec<String>) {
+        for field in fields {
+            let path = format!("{path}{}", field.name);
+            match (&field.shape, field.fields()) {
+                (Shape::Setting(_), _) => found.push(path),
+                (Shape::Section(_) | Shape::Optional(_), Some(inner)) => {
+                    values(inner, &format!("{path}."), found);
+                }
+                _ => {}
+            }
+        }
+    }
+    let mut keys = Vec::new();
+    values(&Settings::fields(), "", &mut keys);
+    let (mut refusals, mut twice) = (0, Vec::new());
+    for key in &keys {
+        for text in ["?!", "10.0.0.1/24", "-1", "0", "a:b", "7 parsecs"] {
+            let loaded = load(Layers::new().flag("--flag", key, text)).expect("one value");
+            let Err(problems) = loaded.read::<Settings>() else { continue };
+            let told = problems.list().iter().filter(|problem| problem.key == *key);
+            for problem in told {
+                let told = problem.to_string();
+                refusals += 1;
+                if ["found", "allowed"].iter().any(|word| told.matches(word).count() > 1) {
+                    twice.push(told);
+                }
+            }
+        }
+    }
+    assert_eq!(twice, Vec::<String>::new());
+    assert!(refusals > keys.len(), "{refusals} refusals of {} settings", keys.len());
 }
 
 fn refused(yaml: &str) -> Vec<String> {

@@ -20,7 +20,7 @@ fn machines(gateway: &Settings) -> (Settings, Ports) {
     settings.machines.count = 3;
     settings.machines.net = NET.parse().expect("a net");
     settings.machines.ports = Some(ports);
-    settings.machines.pool = Some(format!("stratum+tcp://{}", gateway.gateway.listen));
+    settings.machines.pool = gateway.gateway.listen.to_string().parse().ok();
     settings.mine.threads = sl_hasher::Threads::Number(1);
     (settings, ports)
 }

@@ -1,33 +1,30 @@
 //! Bodies of the older calls on 4028: cgminer's, as the L7's and the L9's program prints them.
 
 use super::Look;
-use super::figures::{self, Scale};
-use super::pages::alive;
+use super::figures;
+use super::lineage::{
+    self, Program, chips, fans, hottest, minutes, pool_head, rejected_percent, slot, stale_percent,
+    stratum_host, total, who, worked,
+};
 use super::record::Record;
 use super::rpc::Section;
-use crate::readings::{BoardReading, PoolReading};
+use crate::readings::BoardReading;
 
 /// What stands in `Description`.
 pub(super) const DESCRIPTION: &str = "jansson 2.12";
+const PROGRAM: Program = ("BMMiner", "2.12");
 
 /// `version`.
 pub(super) fn version(look: &Look) -> Section {
-    let row = Record::new()
-        .with("BMMiner", "2.12")
-        .with("API", "3.1")
-        .with("Miner", look.identity().miner_version)
-        .with("CompileTime", look.compile_time())
-        .with("Type", look.model.reported);
-    Section::named("VERSION", vec![row])
+    lineage::version(look, PROGRAM)
 }
 
 /// `summary`.
 pub(super) fn summary(look: &Look) -> Section {
     let it = &look.readings;
     let scale = look.scale();
-    let pools = Totals::of(&it.pools);
-    let minutes = figures::real(it.elapsed_s.max(1)) / 60.0;
-    let worked = pools.difficulty_accepted + pools.difficulty_rejected + pools.difficulty_stale;
+    let pools = total(&it.pools);
+    let minutes = minutes(look);
     let row = Record::new()
         .with("Elapsed", it.elapsed_s)
         .with("GHS 5s", scale.rate(it.rate_5s))
@@ -47,16 +44,13 @@ pub(super) fn summary(look: &Look) -> Section {
         .with("Network Blocks", 0)
         .with("Total MH", 0.0)
         // Recorded replies of an L9 and an L11 keep to this formula.
-        .with("Work Utility", figures::round(worked / minutes, 4))
+        .with("Work Utility", figures::round(worked(&pools) / minutes, 4))
         .with("Difficulty Accepted", pools.difficulty_accepted)
         .with("Difficulty Rejected", pools.difficulty_rejected)
         .with("Difficulty Stale", pools.difficulty_stale)
         .with("Best Share", 0)
         .with("Device Hardware%", figures::round(it.hw_percent, 2))
-        .with(
-            "Device Rejected%",
-            figures::round(figures::percent(pools.difficulty_rejected, worked), 2),
-        )
+        .with("Device Rejected%", figures::round(rejected_percent(&pools), 2))
         .with("Pool Rejected%", 0.0)
         .with("Pool Stale%", 0.0)
         .with("Last getwork", look.seconds())
@@ -82,71 +76,15 @@ pub(super) fn pools(look: &Look) -> Section {
             .with("Stratum URL", stratum_host(pool))
             .with("Has GBT", false)
             .with("Best Share", counts.best_share)
-            .with("Pool Rejected%", rejected_percent(pool))
-            .with("Pool Stale%%", stale_percent(pool))
+            .with("Pool Rejected%", figures::round(rejected_percent(counts), 4))
+            .with("Pool Stale%%", figures::round(stale_percent(counts), 4))
     });
     Section::rows("POOLS", rows.collect())
 }
 
-/// What a pool's row begins with in every program that descends from cgminer.
-pub(super) fn pool_head(place: usize, pool: &PoolReading, diff: String) -> Record {
-    let counts = &pool.counts;
-    Record::new()
-        .with("POOL", place)
-        .with("URL", pool.url.as_str())
-        .with("Status", alive(pool))
-        .with("Priority", place)
-        .with("Quota", 1)
-        .with("Long Poll", "N")
-        .with("Getworks", counts.getworks)
-        .with("Accepted", counts.accepted)
-        .with("Rejected", counts.rejected)
-        .with("Discarded", counts.discarded)
-        .with("Stale", counts.stale)
-        .with("Get Failures", 0)
-        .with("Remote Failures", counts.remote_failures)
-        .with("User", pool.user.as_str())
-        .with("Last Share Time", figures::ago(pool.last_share_ago))
-        .with("Diff", diff)
-        .with("Diff1 Shares", 0)
-        .with("Proxy Type", "")
-        .with("Proxy", "")
-}
-
-/// The host of the pool that gives work; empty for the others.
-pub(super) fn stratum_host(pool: &PoolReading) -> &str {
-    if pool.active { host(&pool.url) } else { "" }
-}
-
-/// Rejected difficulty of all that was sent, percent.
-pub(super) fn rejected_percent(pool: &PoolReading) -> f64 {
-    let counts = &pool.counts;
-    let sent = counts.difficulty_accepted + counts.difficulty_rejected + counts.difficulty_stale;
-    figures::round(figures::percent(counts.difficulty_rejected, sent), 4)
-}
-
-/// Stale difficulty of all that was sent, percent.
-pub(super) fn stale_percent(pool: &PoolReading) -> f64 {
-    let counts = &pool.counts;
-    let sent = counts.difficulty_accepted + counts.difficulty_rejected + counts.difficulty_stale;
-    figures::round(figures::percent(counts.difficulty_stale, sent), 4)
-}
-
-/// The host in the address of a pool.
-fn host(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let rest = rest.split('/').next().unwrap_or(rest);
-    rest.rsplit_once(':').map_or(rest, |(host, _)| host)
-}
-
 /// `stats`: who it is, then everything that it measures.
 pub(super) fn stats(look: &Look) -> Section {
-    let who = Record::new()
-        .with("BMMiner", "2.12")
-        .with("Miner", look.identity().miner_version)
-        .with("CompileTime", look.compile_time())
-        .with("Type", look.model.reported);
-    Section::rows("STATS", vec![who, measured(look)])
+    Section::rows("STATS", vec![who(look, PROGRAM), measured(look)])
 }
 
 fn measured(look: &Look) -> Record {
@@ -165,13 +103,11 @@ fn measured(look: &Look) -> Record {
         .with("total_rateideal", scale.rate(it.rate_ideal))
         .with("Mode", u32::from(mode))
         .with("miner_count", it.boards.len())
-        .with("frequency", slowest)
-        .with("fan_num", it.fans_rpm.len());
-    for (place, rpm) in it.fans_rpm.iter().enumerate() {
-        row.push(format!("fan{}", place + 1), *rpm);
-    }
+        .with("frequency", slowest);
+    fans(&mut row, look);
     temperatures(&mut row, look);
-    boards(&mut row, &it.boards, scale, look);
+    chips(&mut row, look);
+    rates(&mut row, look);
     row.with("miner_version", identity.miner_version)
 }
 
@@ -204,16 +140,8 @@ fn temperatures(row: &mut Record, look: &Look) {
     row.push("temp_max", look.readings.temp_max_c());
 }
 
-fn boards(row: &mut Record, boards: &[BoardReading], scale: Scale, look: &Look) {
-    for board in boards {
-        row.push(format!("chain_acn{}", slot(board)), board.chips_found());
-    }
-    for board in boards {
-        row.push(format!("chain_acs{}", slot(board)), figures::chips(board, look.identity().map));
-    }
-    for board in boards {
-        row.push(format!("chain_hw{}", slot(board)), board.hw_errors);
-    }
+fn rates(row: &mut Record, look: &Look) {
+    let (boards, scale) = (&look.readings.boards, look.scale());
     row.push("no_matching_work", look.readings.hw_errors);
     for board in boards {
         row.push(format!("chain_rate{}", slot(board)), scale.exact(board.rate_real));
@@ -227,15 +155,6 @@ fn boards(row: &mut Record, boards: &[BoardReading], scale: Scale, look: &Look) 
     }
 }
 
-/// The older calls count slots from one.
-pub(super) const fn slot(board: &BoardReading) -> usize {
-    board.index + 1
-}
-
-pub(super) fn hottest(sensors: &[i32; 4]) -> i32 {
-    sensors.iter().copied().max().unwrap_or(0)
-}
-
 fn inlet(sensors: &[i32; 4]) -> i32 {
     let [first, second, ..] = *sensors;
     first.max(second)
@@ -244,53 +163,4 @@ fn inlet(sensors: &[i32; 4]) -> i32 {
 fn outlet(sensors: &[i32; 4]) -> i32 {
     let [.., third, fourth] = *sensors;
     third.max(fourth)
-}
-
-/// Counters of all pools.
-#[derive(Debug, Default)]
-pub(super) struct Totals {
-    pub(super) getworks: u64,
-    pub(super) accepted: u64,
-    pub(super) rejected: u64,
-    pub(super) discarded: u64,
-    pub(super) stale: u64,
-    pub(super) remote_failures: u64,
-    pub(super) difficulty_accepted: f64,
-    pub(super) difficulty_rejected: f64,
-    pub(super) difficulty_stale: f64,
-}
-
-impl Totals {
-    pub(super) fn of(pools: &[PoolReading]) -> Self {
-        let mut sum = Self::default();
-        for counts in pools.iter().map(|pool| &pool.counts) {
-            sum.getworks = sum.getworks.saturating_add(counts.getworks);
-            sum.accepted = sum.accepted.saturating_add(counts.accepted);
-            sum.rejected = sum.rejected.saturating_add(counts.rejected);
-            sum.discarded = sum.discarded.saturating_add(counts.discarded);
-            sum.stale = sum.stale.saturating_add(counts.stale);
-            sum.remote_failures = sum.remote_failures.saturating_add(counts.remote_failures);
-            sum.difficulty_accepted += counts.difficulty_accepted;
-            sum.difficulty_rejected += counts.difficulty_rejected;
-            sum.difficulty_stale += counts.difficulty_stale;
-        }
-        sum
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_host_of_a_pool_is_found_in_any_address() {
-        for (url, expect) in [
-            ("stratum+tcp://pool.invalid:3333", "pool.invalid"),
-            ("pool.invalid:3333", "pool.invalid"),
-            ("stratum+ssl://[::1]:3333/x", "[::1]"),
-            ("", ""),
-        ] {
-            assert_eq!(host(url), expect);
-        }
-    }
 }

@@ -3,8 +3,9 @@
 
 use super::Look;
 use super::figures;
-use super::legacy::{
-    Totals, hottest, pool_head, rejected_percent, slot, stale_percent, stratum_host,
+use super::lineage::{
+    self, Program, chips, fans, hottest, minutes, pool_head, rejected_percent, slot, stale_percent,
+    stratum_host, total, who, worked,
 };
 use super::record::{Record, Value};
 use super::rpc::Section;
@@ -12,28 +13,20 @@ use crate::readings::Readings;
 
 /// What stands in `Description`.
 pub(super) const DESCRIPTION: &str = "cgminer 4.9.0";
-/// The version of the program.
-pub(super) const PROGRAM: &str = "4.9.0";
+pub(super) const PROGRAM: Program = ("CGMiner", "4.9.0");
 /// Places for boards that the program counts, present or not.
 const SLOTS: usize = 4;
 
 /// `version`.
 pub(super) fn version(look: &Look) -> Section {
-    let row = Record::new()
-        .with("CGMiner", PROGRAM)
-        .with("API", "3.1")
-        .with("Miner", look.identity().miner_version)
-        .with("CompileTime", look.compile_time())
-        .with("Type", look.model.reported);
-    Section::named("VERSION", vec![row])
+    lineage::version(look, PROGRAM)
 }
 
 /// `summary`.
 pub(super) fn summary(look: &Look) -> Section {
     let it = &look.readings;
-    let pools = Totals::of(&it.pools);
-    let minutes = figures::real(it.elapsed_s.max(1)) / 60.0;
-    let worked = pools.difficulty_accepted + pools.difficulty_rejected + pools.difficulty_stale;
+    let pools = total(&it.pools);
+    let minutes = minutes(look);
     let row = Record::new()
         .with("Elapsed", it.elapsed_s)
         .with("GHS 5s", rate(it.rate_5s, look))
@@ -51,21 +44,17 @@ pub(super) fn summary(look: &Look) -> Section {
         .with("Remote Failures", pools.remote_failures)
         .with("Network Blocks", 0)
         .with("Total MH", Value::Fixed(0.0, 4))
-        .with("Work Utility", Value::Fixed(worked / minutes, 2))
+        .with("Work Utility", Value::Fixed(worked(&pools) / minutes, 2))
         .with("Difficulty Accepted", Value::Fixed(pools.difficulty_accepted, 8))
         .with("Difficulty Rejected", Value::Fixed(pools.difficulty_rejected, 8))
         .with("Difficulty Stale", Value::Fixed(pools.difficulty_stale, 8))
         .with("Best Share", figures::whole(it.best_share))
         .with("Device Hardware%", Value::Fixed(it.hw_percent, 4))
-        .with("Device Rejected%", share(pools.difficulty_rejected, worked))
-        .with("Pool Rejected%", share(pools.difficulty_rejected, worked))
-        .with("Pool Stale%", share(pools.difficulty_stale, worked))
+        .with("Device Rejected%", Value::Fixed(rejected_percent(&pools), 4))
+        .with("Pool Rejected%", Value::Fixed(rejected_percent(&pools), 4))
+        .with("Pool Stale%", Value::Fixed(stale_percent(&pools), 4))
         .with("Last getwork", look.seconds());
     Section::named("SUMMARY", vec![row])
-}
-
-fn share(part: f64, whole: f64) -> Value {
-    Value::Fixed(figures::percent(part, whole), 4)
 }
 
 /// A rate as a text, as this program has some of its rates.
@@ -88,20 +77,15 @@ pub(super) fn pools(look: &Look) -> Section {
             .with("Stratum URL", stratum_host(pool))
             .with("Has GBT", false)
             .with("Best Share", figures::whole(counts.best_share))
-            .with("Pool Rejected%", Value::Fixed(rejected_percent(pool), 4))
-            .with("Pool Stale%", Value::Fixed(stale_percent(pool), 4))
+            .with("Pool Rejected%", Value::Fixed(rejected_percent(counts), 4))
+            .with("Pool Stale%", Value::Fixed(stale_percent(counts), 4))
     });
     Section::rows("POOLS", rows.collect())
 }
 
 /// `stats`: between its two records the program forgets the comma.
 pub(super) fn stats(look: &Look) -> Section {
-    let who = Record::new()
-        .with("CGMiner", PROGRAM)
-        .with("Miner", look.identity().miner_version)
-        .with("CompileTime", look.compile_time())
-        .with("Type", look.model.reported);
-    Section::rows("STATS", vec![who, measured(look)])
+    Section::rows("STATS", vec![who(look, PROGRAM), measured(look)])
 }
 
 fn measured(look: &Look) -> Record {
@@ -117,11 +101,8 @@ fn measured(look: &Look) -> Record {
         .with("GHS 5s", rate(it.rate_5s, look))
         .with("GHS av", Value::Fixed(look.scale().rate(it.rate_avg), 2))
         .with("miner_count", it.boards.len())
-        .with("frequency", frequency(it))
-        .with("fan_num", it.fans_rpm.len());
-    for (place, rpm) in it.fans_rpm.iter().enumerate() {
-        row.push(format!("fan{}", place + 1), *rpm);
-    }
+        .with("frequency", frequency(it));
+    fans(&mut row, look);
     row.push("temp_num", it.boards.len());
     for board in &it.boards {
         row.push(format!("temp{}", slot(board)), hottest(&board.temp_pcb_c));
@@ -139,24 +120,11 @@ fn measured(look: &Look) -> Record {
     row.push("temp_max", hottest);
     row.push("Device Hardware%", Value::Fixed(it.hw_percent, 4));
     row.push("no_matching_work", it.hw_errors);
-    boards(&mut row, look);
-    row
-}
-
-fn boards(row: &mut Record, look: &Look) {
-    let boards = &look.readings.boards;
-    for board in boards {
-        row.push(format!("chain_acn{}", slot(board)), board.chips_found());
-    }
-    for board in boards {
-        row.push(format!("chain_acs{}", slot(board)), figures::chips(board, look.identity().map));
-    }
-    for board in boards {
-        row.push(format!("chain_hw{}", slot(board)), board.hw_errors);
-    }
-    for board in boards {
+    chips(&mut row, look);
+    for board in &it.boards {
         row.push(format!("chain_rate{}", slot(board)), rate(board.rate_real, look));
     }
+    row
 }
 
 /// The clock of the boards, as a text; what is configured where there is no board.

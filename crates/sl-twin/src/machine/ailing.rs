@@ -35,14 +35,21 @@ impl Machine {
         if !edges && self.gone == 0 {
             return;
         }
-        let mut hijacks = Vec::new();
+        let (mut hijacks, mut pressed) = (Vec::new(), false);
         for passed in self.faults.advance(at) {
-            if let Fault::HijackedPool { url, user } = &passed.span.effect {
-                hijacks.push((passed.edge, url.clone(), user.clone()));
+            match &passed.span.effect {
+                Fault::HijackedPool { url, user } => {
+                    hijacks.push((passed.edge, url.clone(), user.clone()));
+                }
+                Fault::ReportPressed => pressed |= passed.edge == Edge::Start,
+                _ => {}
             }
         }
         for (edge, url, user) in hijacks {
             self.hijack(edge, url, user);
+        }
+        if pressed {
+            self.press_report();
         }
         let gone = self.faults.active().map(|span| match &span.effect {
             Fault::DyingBoard { every, .. } => gone(*every, at.saturating_sub(span.start)),
@@ -88,7 +95,6 @@ impl Machine {
             },
             Edge::End => return,
         }
-        self.pools.reload(&old, &self.kept.conf.pools);
-        self.generation += 1;
+        self.reload(&old);
     }
 }

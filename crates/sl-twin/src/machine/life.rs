@@ -14,9 +14,12 @@ const POOL_PATIENCE_S: u64 = 20 * 60;
 const POOL_LOST_S: u64 = 60;
 /// The last job is worked on for so long after the last pool is gone, seconds. Assumed.
 const LAST_JOB_S: u64 = 60;
-/// Readings until a protection stops the machine: too hot, no temperature at all, a fan, voltage.
-/// Those of fans and voltage are assumed.
-const STRIKES: [u8; 4] = [3, 7, 15, 3];
+/// Readings until a protection stops the machine: too hot, no temperature at all, a fan, voltage,
+/// too cold. Those of fans and voltage are assumed.
+const STRIKES: [u8; 5] = [3, 7, 15, 3, 3];
+/// A printed board is too cold below this at its outlet, °C. That the firmware stops then is known,
+/// its limit is not: assumed, the lowest temperature at which the maker lets an L9 stand.
+const LEAST_C: i32 = -20;
 /// Share of its voltage below which the supply has failed. Assumed.
 const LEAST_VOLTS: f64 = 0.8;
 /// Steps of the loop in which the fans come up to speed.
@@ -39,7 +42,9 @@ pub(super) struct Life {
     /// Clock and voltage that the mining program wants, as shares of the nominal ones.
     pub(super) point: (f64, f64),
     /// Readings in a row that were over each limit.
-    strikes: [u8; 4],
+    strikes: [u8; 5],
+    /// Whether what a protection stopped was too cold, or seemed so.
+    pub(super) cold: bool,
     /// Good hashes a second, smoothed over a minute.
     smoothed_hs: f64,
 }
@@ -54,7 +59,8 @@ impl Default for Life {
             pool: 0,
             offline: 0,
             point: (1.0, 1.0),
-            strikes: [0; 4],
+            strikes: [0; 5],
+            cold: false,
             smoothed_hs: 0.0,
         }
     }
@@ -87,7 +93,7 @@ impl Machine {
         self.life.program = self.seconds;
         self.life.point = operating_point(&self.kept.conf);
         self.generation += 1;
-        self.pools = super::Pools::default();
+        self.pools.begin(self.generation);
         for slot in &mut self.slots {
             (slot.meter, slot.found) = (super::Meter::default(), 0);
         }
@@ -96,7 +102,7 @@ impl Machine {
 
     fn enter(&mut self, state: State) {
         (self.life.state, self.life.since) = (state, self.seconds);
-        self.life.strikes = [0; 4];
+        (self.life.strikes, self.life.cold) = ([0; 5], false);
     }
 
     /// Seconds since the control board started.
@@ -254,7 +260,7 @@ impl Machine {
     }
 
     /// Boards that are used and have power.
-    pub(super) fn in_use(&self) -> impl Iterator<Item = &super::Slot> {
+    pub(super) fn in_use(&self) -> impl Iterator<Item = &super::Slot> + Clone {
         let slots = self.slots.iter().enumerate();
         let used = |(place, slot): &(usize, &super::Slot)| {
             slot.found > 0 && !self.effects.has_lost(*place)
@@ -264,15 +270,14 @@ impl Machine {
 
     fn guard(&mut self) {
         let trip = self.spec.model.trip_c;
-        let hot = self
-            .in_use()
-            .filter(|slot| slot.sensors.plausible(Sensor::PcbOutlet))
-            .map(|slot| slot.sensors.hottest(Sensor::PcbOutlet))
-            .max()
-            .filter(|hottest| *hottest >= trip);
-        let absurd = self.in_use().any(|slot| slot.sensors.absurd());
+        let outlets = self.in_use().filter(|slot| slot.sensors.plausible(Sensor::PcbOutlet));
+        let outlets = outlets.map(|slot| slot.sensors.hottest(Sensor::PcbOutlet));
+        let hot = outlets.clone().max().filter(|hottest| *hottest >= trip);
+        let cold = outlets.min().filter(|coldest| *coldest < LEAST_C);
+        let absurd = self.in_use().find_map(|slot| slot.sensors.absurd());
         let fans = self.elapsed() > SPIN_UP_S && self.fans.wrong() > 0;
-        let over = [hot.is_some(), absurd, fans, self.effects.volts < LEAST_VOLTS];
+        let volts = self.effects.volts < LEAST_VOLTS;
+        let over = [hot.is_some(), absurd.is_some(), fans, volts, cold.is_some()];
         for (strikes, over) in self.life.strikes.iter_mut().zip(over) {
             *strikes = if over { strikes.saturating_add(1) } else { 0 };
         }
@@ -282,10 +287,16 @@ impl Machine {
             self.stop(Stop::OverTemperature, &line);
         } else if out(1) {
             self.stop(Stop::Sensor, "temperature sensor error");
+            self.life.cold = absurd.is_some_and(|shown| shown < 0);
         } else if out(2) {
             self.stop(Stop::Fan, "fan error exceed limit");
         } else if out(3) {
             self.stop(Stop::Power, "power voltage is below its limit");
+        } else if out(4) {
+            let line =
+                format!("over min temp, pcb temp {} (min {LEAST_C})", cold.unwrap_or(LEAST_C));
+            self.stop(Stop::UnderTemperature, &line);
+            self.life.cold = true;
         }
     }
 }

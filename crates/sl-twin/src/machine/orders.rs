@@ -3,7 +3,7 @@
 use sl_units::Mono;
 
 use super::{Applied, Machine};
-use crate::conf::{Command, Conf, ConfChange, Network, NetworkChange, PoolChange, PoolConf};
+use crate::conf::{Command, Conf, ConfChange, Network, NetworkChange, POOLS, PoolChange, PoolConf};
 use crate::release::Release;
 
 impl Machine {
@@ -42,7 +42,8 @@ impl Machine {
                 set_network(&mut self.kept.network, *change);
                 Applied::Kept
             }
-            Command::PressReport => Applied::Report,
+            Command::PressReport if self.press_report() => Applied::Report,
+            Command::PressReport => Applied::Kept,
         }
     }
 
@@ -54,9 +55,21 @@ impl Machine {
             self.restart();
             return Applied::Restarting;
         }
-        self.pools.reload(&old.pools, &self.kept.conf.pools);
-        self.generation += 1;
+        self.reload(&old.pools);
         Applied::Reloaded
+    }
+
+    /// The pools are read again.
+    pub(super) fn reload(&mut self, old: &[PoolConf; POOLS]) {
+        self.generation += 1;
+        self.pools.reload(old, &self.kept.conf.pools, self.generation);
+    }
+
+    /// Whether the button does anything: not while the control board starts, nor off the network.
+    pub(super) fn press_report(&mut self) -> bool {
+        let heard = self.reachable();
+        self.reports += u64::from(heard);
+        heard
     }
 }
 

@@ -11,10 +11,24 @@ use crate::readings::{PoolCounts, PoolReading};
 pub(super) struct Pools {
     places: [Place; POOLS],
     best_share: f64,
+    tally: Tally,
+}
+
+/// Verdicts on shares since the machine was made, whatever restarts in it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// Taken.
+    pub(crate) accepted: u64,
+    /// Refused.
+    pub(crate) rejected: u64,
+    /// Too late to be sent, or without a verdict.
+    pub(crate) stale: u64,
 }
 
 #[derive(Debug, Clone, Default)]
 struct Place {
+    /// The generation in which its counters began.
+    since: u64,
     alive: bool,
     active: bool,
     counts: PoolCounts,
@@ -23,17 +37,33 @@ struct Place {
 }
 
 impl Pools {
+    /// The mining program begins, and counts anew.
+    pub(super) fn begin(&mut self, generation: u64) {
+        let places = std::array::from_fn(|_| Place::new(generation));
+        *self = Self { places, best_share: 0.0, tally: self.tally };
+    }
+
     /// The configuration is read again: what another pool has counted is not this one's.
-    pub(super) fn reload(&mut self, old: &[PoolConf; POOLS], new: &[PoolConf; POOLS]) {
+    pub(super) fn reload(
+        &mut self,
+        old: &[PoolConf; POOLS],
+        new: &[PoolConf; POOLS],
+        generation: u64,
+    ) {
         for (place, (old, new)) in self.places.iter_mut().zip(old.iter().zip(new)) {
             if (&old.url, &old.user) != (&new.url, &new.user) {
-                *place = Place::default();
+                *place = Place::new(generation);
             }
         }
     }
 
-    /// Something happened with a pool.
-    pub(super) fn event(&mut self, place: usize, event: PoolEvent, now: Mono) {
+    /// Something happened with a pool, heard by a connection of a generation. What is heard of an
+    /// earlier pool at this place, or by an earlier mining program, goes into the tally alone.
+    pub(super) fn event(&mut self, generation: u64, place: usize, event: PoolEvent, now: Mono) {
+        self.tally.count(event);
+        if self.places.get(place).is_none_or(|place| generation < place.since) {
+            return;
+        }
         if let PoolEvent::Active = event {
             for (at, other) in self.places.iter_mut().enumerate() {
                 other.active = at == place;
@@ -79,6 +109,10 @@ impl Pools {
         self.places.iter().any(|place| place.alive)
     }
 
+    pub(super) const fn tally(&self) -> Tally {
+        self.tally
+    }
+
     pub(super) const fn best_share(&self) -> f64 {
         self.best_share
     }
@@ -102,7 +136,22 @@ impl Pools {
     }
 }
 
+impl Tally {
+    fn count(&mut self, event: PoolEvent) {
+        match event {
+            PoolEvent::Accepted(_) => self.accepted += 1,
+            PoolEvent::Rejected(_) => self.rejected += 1,
+            PoolEvent::Stale(_) => self.stale += 1,
+            _ => {}
+        }
+    }
+}
+
 impl Place {
+    fn new(since: u64) -> Self {
+        Self { since, ..Self::default() }
+    }
+
     /// The pool does not answer; that it still does not is no other failure.
     fn die(&mut self) {
         self.counts.remote_failures += u64::from(self.alive);

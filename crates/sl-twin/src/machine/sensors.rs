@@ -83,9 +83,9 @@ impl Sensors {
         self.shown[at].max(self.shown[at + 1])
     }
 
-    /// Whether any tells what cannot be.
-    pub(super) fn absurd(&self) -> bool {
-        self.shown.iter().any(|shown| !PLAUSIBLE.contains(shown))
+    /// The first that tells what cannot be, °C.
+    pub(super) fn absurd(&self) -> Option<i32> {
+        self.shown.iter().copied().find(|shown| !PLAUSIBLE.contains(shown))
     }
 
     /// Whether what this sensor tells can be.

@@ -59,7 +59,10 @@ impl Machine {
         let state = self.state();
         let chips = self.in_use().map(|slot| slot.sensors.hottest(Sensor::ChipOutlet));
         let hot = chips.max().is_some_and(|hottest| hottest > self.spec.model.warn_c);
-        let hot = hot || matches!(state, State::Stopped(Stop::OverTemperature | Stop::Sensor));
+        let stopped =
+            [Stop::OverTemperature, Stop::UnderTemperature, Stop::Sensor].map(State::Stopped);
+        // Of the two texts the first is the firmware's; that it has another for cold is assumed.
+        let temp = if self.life.cold { "Temp is too low" } else { "Temp is too high" };
         let spins = self.program_up() && !matches!(state, State::Starting);
         let fans = spins && self.fans.wrong() > 0 || state == State::Stopped(Stop::Fan);
         let network = self.wants_pool() && !self.pools.any_alive();
@@ -67,7 +70,7 @@ impl Machine {
             rate: light(self.rate_is_low(), "Rate is lower than ideal rate"),
             network: light(network, "Can not connect to pool"),
             fans: light(fans, "Wrong number"),
-            temp: light(hot, "Temp is too high"),
+            temp: light(hot || stopped.contains(&state), temp),
         }
     }
 

@@ -38,6 +38,18 @@ pub enum DoorError {
         /// The net.
         net: Subnet,
     },
+    /// This computer has not the address of a machine.
+    #[error(
+        "cannot listen at {address}: this computer has no such address; give it each machine's, as \
+         in: ip addr add {address}/{} dev DEVICE, or use a net of 127.0.0.0/8",
+        net.prefix()
+    )]
+    NoSuchAddress {
+        /// The address.
+        address: Ipv4Addr,
+        /// The net.
+        net: Subnet,
+    },
     /// The address or the port cannot be had.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -86,6 +98,7 @@ impl Door {
             let listener = bind::listen(SocketAddr::new(IpAddr::V4(ip), port)).await;
             listeners.push(listener.map_err(|wrong| match wrong {
                 BindError::Denied { .. } => DoorError::Denied { port, net },
+                BindError::NoSuchAddress { .. } => DoorError::NoSuchAddress { address: ip, net },
                 wrong => DoorError::Bind(wrong),
             })?);
         }
@@ -189,6 +202,13 @@ mod tests {
         }
         stop.cancel();
         running.await.expect("it ends");
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_not_here_is_told_with_its_cure() {
+        let net = "192.0.2.0/29".parse().expect("a net");
+        let wrong = Door::open(net, 2, 8080).await.expect_err("kept for examples").to_string();
+        assert!(wrong.contains("ip addr add 192.0.2.1/29 dev DEVICE"), "{wrong}");
     }
 
     #[tokio::test]

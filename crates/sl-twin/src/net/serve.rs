@@ -116,3 +116,6 @@ impl Host for Called {
 fn line((at, text): (std::time::Duration, &str)) -> String {
     format!("[{:>9}.{:03}] {text}", at.as_secs(), at.subsec_millis())
 }
+
+#[cfg(test)]
+mod tests;

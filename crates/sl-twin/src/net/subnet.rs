@@ -20,7 +20,7 @@ pub enum SubnetError {
     #[error("found a length of {0}, allowed is 8 to 30")]
     Length(u8),
     /// The address has bits beyond the length.
-    #[error("found {found}, which is no beginning of a net of that length, hint: {cure}")]
+    #[error("found {found}, allowed is the first address of a net, as in {cure}")]
     Host {
         /// The text.
         found: String,
@@ -54,6 +54,11 @@ impl Subnet {
     #[must_use]
     pub const fn is_loopback(self) -> bool {
         self.first >> 24 == 127
+    }
+
+    /// The length of its mask, in bits.
+    pub(crate) const fn prefix(self) -> u8 {
+        self.prefix
     }
 
     /// Its mask.
@@ -120,7 +125,7 @@ mod tests {
             ("127.7.0.0/x", "allowed is ADDRESS/LENGTH"),
             ("127.7.0.0/31", "8 to 30"),
             ("0.0.0.0/0", "8 to 30"),
-            ("127.7.0.1/24", "hint: 127.7.0.0/24"),
+            ("127.7.0.1/24", "as in 127.7.0.0/24"),
         ] {
             let wrong = text.parse::<Subnet>().expect_err(text).to_string();
             assert!(wrong.contains(words), "{wrong}");

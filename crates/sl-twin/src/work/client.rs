@@ -1,22 +1,23 @@
-use std::{io, net::IpAddr, net::Ipv4Addr, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
-use sl_ports::{Clock, tcp};
+use sl_ports::Clock;
 use sl_stratum::Reconnect;
 use sl_units::Mono;
 use sl_upstream::Endpoint;
 use tokio::{
     io::AsyncWriteExt,
-    net::{TcpSocket, TcpStream, lookup_host},
+    net::TcpStream,
     sync::{Semaphore, mpsc, watch},
-    task::JoinHandle,
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    dial::{dial, plain},
     engine::{Found, WorkOrder},
     habits::Patience,
     link::{Link, Step},
+    prober::Answering,
 };
 use crate::{
     conf::{POOLS, PoolConf},
@@ -32,13 +33,28 @@ const DRAIN: Duration = Duration::from_millis(500);
 const MOVES: usize = 3;
 
 /// What a machine wants of its pools.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct PoolPlan {
     pub(crate) pools: [PoolConf; POOLS],
     /// Another one means: connect anew.
     pub(crate) generation: u64,
     /// Whether the mining program runs and is on the network.
     pub(crate) wanted: bool,
+    /// Share of the shares that are sent with a nonce that misses the target.
+    pub(crate) bad_shares: f64,
+}
+
+impl PoolPlan {
+    /// The pools that have an address, with their places.
+    pub(crate) fn named(&self) -> impl Iterator<Item = (usize, &PoolConf)> + Clone {
+        self.pools.iter().enumerate().filter(|(_, pool)| !pool.url.is_empty())
+    }
+
+    /// Whether another plan wants the same connections.
+    pub(crate) fn connects_as(&self, other: &Self) -> bool {
+        (self.generation, self.wanted) == (other.generation, other.wanted)
+            && self.pools == other.pools
+    }
 }
 
 /// The pool connection of one machine.
@@ -58,6 +74,10 @@ pub(crate) struct Client {
     /// Where it calls from, as far as the pool is on loopback too.
     pub(crate) ip: Ipv4Addr,
     pub(crate) plan: watch::Receiver<Arc<PoolPlan>>,
+    /// The generation of the plan that it follows.
+    pub(crate) generation: u64,
+    /// Which pools answer to others; made anew once a minute.
+    pub(crate) answering: watch::Receiver<Answering>,
     pub(crate) farm: mpsc::Sender<Order>,
     pub(crate) engine: mpsc::Sender<WorkOrder>,
     pub(crate) found: mpsc::Receiver<Found>,
@@ -67,6 +87,8 @@ pub(crate) struct Client {
     pub(crate) lookups: Arc<Semaphore>,
     /// Claimed hashes for each real one.
     pub(crate) scale: f64,
+    /// Bad shares that are due; one is sent when there is a whole one.
+    pub(crate) bad: f64,
     pub(crate) links: u64,
     /// The session to be resumed, and the pool that gave it.
     pub(crate) session: Option<(String, String)>,
@@ -91,7 +113,8 @@ impl Client {
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         loop {
             let plan = self.plan.borrow_and_update().clone();
-            let left = if plan.wanted && plan.pools.iter().any(|pool| !pool.url.is_empty()) {
+            self.generation = plan.generation;
+            let left = if plan.wanted && plan.named().next().is_some() {
                 self.mine(&plan, &stop).await
             } else {
                 tokio::select! {
@@ -110,12 +133,9 @@ impl Client {
 
     /// Tries the pools in their order until the plan changes.
     async fn mine(&mut self, plan: &PoolPlan, stop: &CancellationToken) -> Left {
-        let several = plan.pools.iter().filter(|pool| !pool.url.is_empty()).count() > 1;
+        let several = plan.named().count() > 1;
         'anew: loop {
-            for (place, pool) in plan.pools.iter().enumerate() {
-                if pool.url.is_empty() {
-                    continue;
-                }
+            for (place, pool) in plan.named() {
                 match self.at(place, pool, stop).await {
                     left @ (Left::Stopped | Left::Plan) => return left,
                     Left::Better | Left::Moved(_) => continue 'anew,
@@ -144,7 +164,8 @@ impl Client {
             return Left::Broken("no address of the form stratum+tcp://HOST:PORT".into());
         };
         for _ in 0..=MOVES {
-            let dialled = self.dial(endpoint.clone());
+            let (within, lookups) = (self.patience.connect, self.lookups.clone());
+            let dialled = dial(endpoint.clone(), self.ip, within, lookups);
             let stream = tokio::select! {
                 () = stop.cancelled() => return Left::Stopped,
                 changed = self.plan.changed() => return match changed {
@@ -204,16 +225,17 @@ impl Client {
         stop: &CancellationToken,
     ) -> Left {
         let began = self.clock.mono();
-        let (mut heard, mut looked) = (began, began);
-        let mut better: Option<JoinHandle<io::Result<TcpStream>>> = None;
+        let mut heard = began;
         let mut leaving: Option<Mono> = None;
+        // Of the better ones this machine has just seen more than it can hear.
+        for (at, answers) in self.heard_of_pools().into_iter().filter(|(at, _)| *at > place) {
+            self.tell_other(at, answers).await;
+        }
         loop {
-            let Patience { silence, answer, look_back, .. } = self.patience;
+            let Patience { silence, answer, .. } = self.patience;
             let patience = if link.is_running() { heard + silence } else { began + answer };
-            let look_back =
-                if place > 0 && better.is_none() { looked + look_back } else { patience };
-            let due = leaving.unwrap_or(patience.min(look_back));
-            // Cancel-safe: readiness, a receive, a change, a token, a sleep, a handle.
+            let due = leaving.unwrap_or(patience);
+            // Cancel-safe: readiness, a receive, changes, a token, a sleep.
             let steps = tokio::select! {
                 ready = stream.readable() => {
                     heard = self.clock.mono();
@@ -222,7 +244,10 @@ impl Client {
                         Err(wrong) => return Left::Broken(wrong.to_string()),
                     }
                 }
-                Some(found) = self.found.recv(), if leaving.is_none() => link.found(&found, self.scale),
+                Some(found) = self.found.recv(), if leaving.is_none() => {
+                    let bad = self.is_bad();
+                    link.found(&found, self.scale, bad)
+                }
                 changed = self.plan.changed(), if leaving.is_none() => return match changed {
                     Ok(()) => Left::Plan,
                     Err(_) => Left::Stopped,
@@ -231,25 +256,20 @@ impl Client {
                     leaving = Some(self.clock.mono() + DRAIN);
                     Vec::new()
                 }
-                Some(there) = answers(&mut better) => {
-                    better = None;
-                    if there {
-                        return Left::Better;
-                    }
-                    Vec::new()
-                }
-                () = tokio::time::sleep_until(self.clock.instant_of(due)) => {
-                    let now = self.clock.mono();
-                    match leaving {
-                        Some(_) => return Left::Stopped,
-                        None if now >= patience => return Left::Broken("it is silent".into()),
-                        None => {
-                            looked = now;
-                            better = self.look_back(place);
+                Ok(()) = self.answering.changed(), if leaving.is_none() => {
+                    let others = self.heard_of_pools().into_iter().filter(|(at, _)| *at != place);
+                    for (at, answers) in others {
+                        self.tell_other(at, answers).await;
+                        if answers && at < place {
+                            return Left::Better;
                         }
                     }
                     Vec::new()
                 }
+                () = tokio::time::sleep_until(self.clock.instant_of(due)) => return match leaving {
+                    Some(_) => Left::Stopped,
+                    None => Left::Broken("it is silent".into()),
+                },
             };
             if let Err(left) = self.act(place, pool, stream, steps).await {
                 return left;
@@ -260,19 +280,24 @@ impl Client {
         }
     }
 
-    /// Knocks at the first of the better pools.
-    fn look_back(&self, place: usize) -> Option<JoinHandle<io::Result<TcpStream>>> {
+    /// The places whose pools were asked by the prober, and whether they answer.
+    fn heard_of_pools(&mut self) -> Vec<(usize, bool)> {
+        let answering = self.answering.borrow_and_update();
         let plan = self.plan.borrow();
-        let better = plan.pools.iter().take(place).find_map(|pool| plain(&pool.url))?;
-        Some(tokio::spawn(self.dial(better)))
+        plan.named().filter_map(|(at, pool)| Some((at, *answering.get(&pool.url)?))).collect()
     }
 
-    /// A connection, apart from this client.
-    fn dial(
-        &self,
-        endpoint: Endpoint,
-    ) -> impl Future<Output = io::Result<TcpStream>> + Send + use<> {
-        dial(endpoint, self.ip, self.patience.connect, self.lookups.clone())
+    async fn tell_other(&self, place: usize, answers: bool) {
+        let event = if answers { PoolEvent::Alive } else { PoolEvent::Dead };
+        self.tell(place, event).await;
+    }
+
+    /// Whether the next share is to be one of the bad ones: each n-th, where a n-th part is bad.
+    fn is_bad(&mut self) -> bool {
+        self.bad += self.plan.borrow().bad_shares;
+        let bad = self.bad >= 1.0;
+        self.bad -= f64::from(u8::from(bad));
+        bad
     }
 
     async fn act(
@@ -312,64 +337,10 @@ impl Client {
     }
 
     async fn tell(&self, place: usize, event: PoolEvent) {
-        let order = Order::Pool { machine: self.machine, place, event };
+        let Self { machine, generation, .. } = *self;
+        let order = Order::Pool { machine, generation, place, event };
         let _the_farm_is_gone = self.farm.send(order).await;
     }
-}
-
-/// Whether the better pool that was knocked at answers; waits for ever where none was. Cancel-safe.
-async fn answers(better: &mut Option<JoinHandle<io::Result<TcpStream>>>) -> Option<bool> {
-    match better {
-        Some(knock) => Some(matches!(knock.await, Ok(Ok(_)))),
-        None => std::future::pending().await,
-    }
-}
-
-/// The pool's address as the firmware reads it: with its scheme or without.
-fn plain(url: &str) -> Option<Endpoint> {
-    url.trim().parse::<Endpoint>().ok().filter(|endpoint| !endpoint.tls())
-}
-
-/// Connects from the machine's own address where the pool can be reached from it.
-async fn dial(
-    endpoint: Endpoint,
-    from: Ipv4Addr,
-    within: Duration,
-    lookups: Arc<Semaphore>,
-) -> io::Result<TcpStream> {
-    let connect = async {
-        let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-        let addresses: Vec<SocketAddr> = {
-            let _turn = lookups.acquire().await;
-            lookup_host((endpoint.host(), endpoint.port())).await?.collect()
-        };
-        for address in addresses {
-            match connect(address, from).await {
-                Ok(stream) => return Ok(stream),
-                Err(wrong) => last = wrong,
-            }
-        }
-        Err(last)
-    };
-    timeout(within, connect).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-}
-
-async fn connect(address: SocketAddr, from: Ipv4Addr) -> io::Result<TcpStream> {
-    /// How often an idle connection is proved by the system.
-    const IDLE: Duration = Duration::from_secs(30);
-    let stream = match address {
-        SocketAddr::V4(there) if there.ip().is_loopback() == from.is_loopback() => {
-            let socket = TcpSocket::new_v4()?;
-            socket.bind(SocketAddr::new(IpAddr::V4(from), 0))?;
-            socket.connect(address).await?
-        }
-        _ => TcpStream::connect(address).await?,
-    };
-    stream.set_nodelay(true)?;
-    if let Err(wrong) = tcp::keep_alive(&stream, IDLE, IDLE) {
-        tracing::debug!(%wrong, "the socket keeps its defaults");
-    }
-    Ok(stream)
 }
 
 #[cfg(test)]

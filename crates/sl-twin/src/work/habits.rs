@@ -31,8 +31,8 @@ pub(crate) struct Patience {
     pub(crate) retry: Duration,
     /// The same where there are several.
     pub(crate) retry_others: Duration,
-    /// Before a better pool is tried again while a worse one has the machine.
-    pub(crate) look_back: Duration,
+    /// Between two times that pools are asked whether they answer, where a machine has several.
+    pub(crate) probe: Duration,
 }
 
 impl Patience {
@@ -43,14 +43,14 @@ impl Patience {
         silence: Duration::from_secs(90),
         retry: Duration::from_secs(30),
         retry_others: Duration::from_secs(3),
-        look_back: Duration::from_secs(30),
+        probe: Duration::from_secs(60),
     };
 }
 
 const CGMINER: &str = "bitmaintech/cgminer-ltc 4.9.0, the L3+ and the lineage of the L7";
 
 /// The habits that are imitated.
-pub const HABITS: [Habit; 10] = [
+pub const HABITS: [Habit; 11] = [
     Habit {
         what: "name",
         does: "introduces itself as cgminer/4.9.0",
@@ -98,6 +98,14 @@ pub const HABITS: [Habit; 10] = [
         what: "several pools",
         does: "takes the first that answers, in the order of the configuration; comes back to a \
                better one when it answers again",
+        source: CGMINER,
+        verified: false,
+    },
+    Habit {
+        what: "pools in reserve",
+        does: "are asked at the start and once a minute whether they answer, and show as alive when \
+               they do. One that is alive is not asked again by the real one until it is used; here \
+               each address is asked once for all machines that name it, by subscribing",
         source: CGMINER,
         verified: false,
     },

@@ -116,8 +116,11 @@ impl Link {
         self.lines = lines;
     }
 
-    /// A share that the engine found.
-    pub(crate) fn found(&mut self, found: &Found, scale: f64) -> Vec<Step> {
+    /// A share that the engine found. A bad one is sent with another nonce, which was not tried and
+    /// misses the target but for a chance of one in its difficulty.
+    pub(crate) fn found(&mut self, found: &Found, scale: f64, bad: bool) -> Vec<Step> {
+        /// Nonces are tried in their order from 0; the engine does not come so far with any job.
+        const FAR: u32 = 0x8000_0000;
         let difficulty = found.work.difficulty().get() * scale;
         if found.work.link != self.number {
             return vec![Step::Tell(PoolEvent::Stale(difficulty))];
@@ -129,12 +132,12 @@ impl Link {
             job_id: found.work.job_id().to_owned(),
             extranonce2: found.work.extranonce2(found.extranonce2),
             ntime: found.work.ntime(),
-            nonce: found.nonce,
+            nonce: if bad { found.nonce ^ FAR } else { found.nonce },
             version_bits: None,
         };
         let outputs = self.session.step(Input::Submit { ticket: self.tickets, submit });
-        let told = Step::Tell(PoolEvent::Found(found.difficulty() * scale));
-        std::iter::once(told).chain(self.steps(outputs)).collect()
+        let best = (!bad).then(|| Step::Tell(PoolEvent::Found(found.difficulty() * scale)));
+        best.into_iter().chain(self.steps(outputs)).collect()
     }
 
     /// The connection is gone: what waited for a verdict counts as stale.
@@ -258,11 +261,17 @@ mod tests {
         assert_eq!((work.job_id(), work.difficulty().get(), work.link), ("j1", 0.5, 7));
         let found =
             Found { work: work.clone(), extranonce2: 1, nonce: 0x1234, hash: Hash256::ZERO };
-        let line = sent(&link.found(&found, 100.0));
+        let line = sent(&link.found(&found, 100.0, false));
         assert!(line.contains("[\"w.1\",\"j1\",\"01000000\",\"6b02ea76\",\"00001234\"]"), "{line}");
         assert_eq!(link.in_flight(), 1);
         let steps = say(&mut link, "{\"id\":3,\"result\":true,\"error\":null}\n");
         assert_eq!(told(&steps), [PoolEvent::Accepted(50.0)], "the scale is in what is told");
+
+        let steps = link.found(&found, 100.0, true);
+        assert!(sent(&steps).contains("\"80001234\""), "a nonce that was not tried");
+        assert_eq!(told(&steps), [], "no best share");
+        let steps = say(&mut link, "{\"id\":4,\"result\":null,\"error\":[23,\"low\",null]}\n");
+        assert_eq!(told(&steps), [PoolEvent::Rejected(50.0)]);
     }
 
     #[test]
@@ -274,11 +283,11 @@ mod tests {
         let steps = say(&mut link, &notify());
         let [Step::Work(work)] = steps.as_slice() else { panic!("{steps:?}") };
         let found = Found { work: work.clone(), extranonce2: 0, nonce: 1, hash: Hash256::ZERO };
-        link.found(&found, 1.0);
+        link.found(&found, 1.0, false);
         assert_eq!(told(&link.closed()), [PoolEvent::Stale(0.5)]);
         let mut next = Link::new(8, &PoolConf::default(), None);
         assert_eq!(
-            told(&next.found(&found, 1.0)),
+            told(&next.found(&found, 1.0, false)),
             [PoolEvent::Stale(0.5)],
             "of another connection"
         );

@@ -24,10 +24,11 @@ impl Parts {
     /// The virtual machines of the settings, without anything else.
     pub(in crate::assemble) fn machines_alone(&mut self) -> Result<(), AssembleError> {
         let pool = USUAL_POOL.to_owned();
-        let Some(plan) = self.farm_of(pool, 1.0)? else { return Ok(()) };
+        let plan = self.farm_of(pool, 1.0)?.ok_or(AssembleError::NoMachines)?;
+        let twins = self.twins(plan);
+        self.called = Some(twins.clone());
         // A port that is in use or needs a right is told at once, and not tried for again and again.
-        let spec = self.twins(plan).restart(RestartPolicy::never());
-        self.specs.push(spec);
+        self.specs.push(service(twins).restart(RestartPolicy::never()));
         Ok(())
     }
 
@@ -61,8 +62,8 @@ impl Parts {
     /// Starts the machines that were planned, after the gateway.
     pub(in crate::assemble) fn machines_at_gateway(&mut self) {
         if let Some(plan) = self.farm.clone() {
-            let spec = self.twins(plan);
-            self.specs.push(spec.after("gateway").optional());
+            let twins = self.twins(plan);
+            self.specs.push(service(twins).after("gateway").optional());
         }
     }
 
@@ -76,14 +77,12 @@ impl Parts {
         hosts.map(claim).collect()
     }
 
-    fn twins(&mut self, plan: FarmPlan) -> ServiceSpec {
-        let MachinesSettings { count, net, .. } = plan.settings;
-        let model = plan.model().reported;
+    fn twins(&mut self, plan: FarmPlan) -> Twins {
+        let (model, net) = (plan.model().reported, plan.settings.net);
         let (clock, randomness) = (self.ports.clock, self.ports.randomness);
         let twins = Twins::new(plan, self.registry.clone(), self.algorithm, clock, randomness);
         self.twins = Some((model, net.to_string(), twins.status()));
-        let description = format!("{count} virtual {model} at {net}");
-        ServiceSpec::new("machines", description, move |ctx| twins.clone().run(ctx)).grace(GRACE)
+        twins
     }
 
     /// The machines of the settings on a pool, with a part of this machine's engines; `None` where
@@ -122,4 +121,10 @@ impl Parts {
         let timeline = scenario.timeline(model, count, self.ports.randomness.root());
         Ok(timeline.spans().to_vec())
     }
+}
+
+fn service(twins: Twins) -> ServiceSpec {
+    let (count, model, net) = twins.who();
+    let description = format!("{count} virtual {model} at {net}");
+    ServiceSpec::new("machines", description, move |ctx| twins.clone().run(ctx)).grace(GRACE)
 }

@@ -28,7 +28,7 @@ pub(super) fn system_info(_: &Request, look: &Look) -> Answer {
         .with("ant_hwv", look.identity().miner_version)
         .with("system_kernel_version", look.identity().kernel)
         .with("system_filesystem_version", look.compile_time())
-        .with("cgminer_version", old::PROGRAM);
+        .with("cgminer_version", old::PROGRAM.1);
     Answer::query(&record.json_lines())
 }
 

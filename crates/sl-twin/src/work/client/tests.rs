@@ -2,11 +2,14 @@ use sl_units::Hash256;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     net::TcpListener,
+    task::JoinHandle,
 };
 
 use super::*;
+use crate::work::Prober;
 
-/// A pool that gives one job and takes every share. What machines say to it comes out as lines.
+/// A pool that gives one job. It takes every share but those with nonces that nobody came to. What
+/// machines say to it comes out as lines.
 struct Pool {
     port: u16,
     said: mpsc::UnboundedReceiver<String>,
@@ -69,6 +72,9 @@ async fn serve(stream: TcpStream, say: mpsc::UnboundedSender<String>) {
                  {{\"id\":null,\"method\":\"mining.notify\",\"params\":[\"j\",\"{zeros}\",\"01\",\"02\",[],\
                  \"20000000\",\"207fffff\",\"6b02ea76\",true]}}\n"
             ),
+            _ if call["params"][4].as_str().is_some_and(|nonce| nonce.starts_with('8')) => {
+                format!("{{\"id\":{id},\"result\":null,\"error\":[23,\"low difficulty\",null]}}\n")
+            }
             _ => format!("{{\"id\":{id},\"result\":true,\"error\":null}}\n"),
         };
         if say.send(line).is_err() || writer.write_all(reply.as_bytes()).await.is_err() {
@@ -89,7 +95,7 @@ struct Rig {
 
 impl Rig {
     fn start(pools: [PoolConf; POOLS]) -> Self {
-        let wanted = PoolPlan { pools, generation: 1, wanted: true };
+        let wanted = PoolPlan { pools, generation: 1, wanted: true, bad_shares: 0.0 };
         let (plan, followed) = watch::channel(Arc::new(wanted));
         let (farm, events) = mpsc::channel(64);
         let (engine, work) = mpsc::channel(64);
@@ -98,25 +104,34 @@ impl Rig {
         let patience = Patience {
             retry: short,
             retry_others: short,
-            look_back: short,
+            probe: short,
             silence: Duration::from_secs(3),
             ..Patience::REAL
         };
+        let (ip, clock) = (Ipv4Addr::new(127, 77, 3, 1), Clock::real());
+        let lookups = Arc::new(Semaphore::new(1));
+        let (answering, heard) = watch::channel(Answering::default());
+        let machines = vec![(ip, followed.clone())];
+        let prober = Prober { machines, clock, patience, lookups: lookups.clone(), answering };
         let client = Client {
             machine: 7,
-            ip: Ipv4Addr::new(127, 77, 3, 1),
+            ip,
             plan: followed,
+            generation: 0,
+            answering: heard,
             farm,
             engine,
             found: shares,
-            clock: Clock::real(),
+            clock,
             patience,
-            lookups: Arc::new(Semaphore::new(1)),
+            lookups,
             scale: 100.0,
+            bad: 0.0,
             links: 0,
             session: None,
         };
         let stop = CancellationToken::new();
+        tokio::spawn(prober.run(stop.clone()));
         let running = tokio::spawn(client.run(stop.clone()));
         Self { plan, events, work, found, stop, running }
     }
@@ -125,7 +140,7 @@ impl Rig {
     async fn event(&mut self, at: usize, wanted: PoolEvent) {
         loop {
             match self.events.recv().await.expect("it runs") {
-                Order::Pool { machine: 7, place, event } if place == at && event == wanted => {
+                Order::Pool { machine: 7, place, event, .. } if place == at && event == wanted => {
                     return;
                 }
                 Order::Pool { machine: 7, .. } => {}
@@ -189,7 +204,9 @@ async fn shares_go_to_the_pool_of_the_plan() {
     rig.event(0, PoolEvent::Accepted(25.0)).await;
 
     let pools = [other.conf(), none(), none()];
-    rig.plan.send_replace(Arc::new(PoolPlan { pools, generation: 2, wanted: true }));
+    rig.plan.send_modify(|plan| {
+        *plan = Arc::new(PoolPlan { pools, generation: 2, ..(**plan).clone() });
+    });
     let new = rig.job().await;
     assert_ne!(old.link, new.link);
     rig.found.send(share(old)).await.expect("it runs");
@@ -205,6 +222,44 @@ async fn shares_go_to_the_pool_of_the_plan() {
 }
 
 #[tokio::test]
+async fn a_pool_in_reserve_is_asked_whether_it_answers_and_not_used() {
+    let (mut one, mut reserve) = (Pool::open(0).await, Pool::open(0).await);
+    let mut rig = Rig::start([one.conf(), reserve.conf(), none()]);
+    one.hears("mining.authorize").await;
+    rig.event(1, PoolEvent::Alive).await;
+    // Every round it is one visit, and nobody logs in.
+    for _ in 0..3 {
+        let visit = reserve.said.recv().await.expect("it stays open");
+        assert!(visit.contains("mining.subscribe"), "{visit}");
+    }
+    drop(reserve);
+    rig.event(1, PoolEvent::Dead).await;
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn a_share_of_the_shares_misses_the_target_where_the_plan_says_so() {
+    let mut pool = Pool::open(0).await;
+    let mut rig = Rig::start([pool.conf(), none(), none()]);
+    let work = rig.job().await;
+    // Nobody connects anew for it.
+    rig.plan.send_if_modified(|plan| {
+        *plan = Arc::new(PoolPlan { bad_shares: 0.25, ..(**plan).clone() });
+        false
+    });
+    for nonce in 0..8 {
+        let share = Found { work: work.clone(), extranonce2: 0, nonce, hash: Hash256::ZERO };
+        rig.found.send(share).await.expect("it runs");
+        let line = pool.hears("mining.submit").await;
+        let bad = nonce % 4 == 3;
+        assert_eq!(line.contains(&format!("\"8000000{nonce}\"")), bad, "{line}");
+        let verdict = if bad { PoolEvent::Rejected(25.0) } else { PoolEvent::Accepted(25.0) };
+        rig.event(0, verdict).await;
+    }
+    rig.end().await;
+}
+
+#[tokio::test]
 async fn a_silent_pool_is_left() {
     let mut good = Pool::open(0).await;
     let mut rig = Rig::start([good.conf(), none(), none()]);
@@ -214,17 +269,4 @@ async fn a_silent_pool_is_left() {
     good.hears("mining.authorize").await;
     rig.event(0, PoolEvent::Active).await;
     rig.end().await;
-}
-
-#[test]
-fn addresses_as_the_firmware_reads_them() {
-    let check = |url: &str, expect: Option<&str>| {
-        let found = plain(url).map(|endpoint| endpoint.to_string());
-        assert_eq!(found.as_deref(), expect, "{url}");
-    };
-    check("stratum+tcp://127.0.0.1:3333", Some("stratum+tcp://127.0.0.1:3333"));
-    check(" ltc.example:3333 ", Some("stratum+tcp://ltc.example:3333"));
-    check("stratum+ssl://ltc.example:3333", None);
-    check("http://ltc.example", None);
-    check("", None);
 }

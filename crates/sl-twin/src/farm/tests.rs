@@ -1,0 +1,51 @@
+use std::net::Ipv4Addr;
+
+use sl_scenario::Span;
+use tokio::net::UdpSocket;
+
+use super::*;
+use crate::{Fault, Model, Release, Spec};
+
+/// A farm of warm machines without pools, at these addresses.
+pub(crate) fn farm(addresses: impl IntoIterator<Item = Ipv4Addr>) -> (Farm, Ends) {
+    farm_of(addresses.into_iter().map(spec).collect())
+}
+
+fn spec(ip: Ipv4Addr) -> Spec {
+    let model = Model::by_id("antminer-l7").expect("in the table");
+    let on = Duration::from_secs(300);
+    Spec { already_on: on, ..Spec::new(model, Release::R202405, 7, ip) }
+}
+
+fn farm_of(specs: Vec<Spec>) -> (Farm, Ends) {
+    let clock = Clock::real();
+    let machines = specs.into_iter().map(|spec| Machine::new(spec, clock.mono())).collect();
+    let (_, engine) = watch::channel(EngineStatus::default());
+    let (status, _) = watch::channel(FarmStatus::default());
+    Farm::new(machines, clock, 1.0, engine, status, None)
+}
+
+#[tokio::test]
+async fn the_report_button_is_heard_whoever_presses_it() {
+    let hall = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await.expect("a free port");
+    let [by_scenario, by_hand] = [3, 4].map(|last| Ipv4Addr::new(127, 77, 2, last));
+    let pressed = Span::new(Duration::ZERO, Some(Duration::ZERO), 0, Fault::ReportPressed);
+    let (mut farm, ends) =
+        farm_of(vec![Spec { faults: vec![pressed], ..spec(by_scenario) }, spec(by_hand)]);
+    farm.report_port = hall.local_addr().expect("bound").port();
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(farm.run(stop.clone()));
+    let hears = async |from: Ipv4Addr| {
+        let mut buffer = [0; 128];
+        let (count, sender) = hall.recv_from(&mut buffer).await.expect("it arrives");
+        let text = String::from_utf8_lossy(&buffer[..count]).into_owned();
+        assert!(text.starts_with(&format!("{from},02:")), "{text}");
+        assert_eq!(sender.ip(), from);
+    };
+    hears(by_scenario).await;
+    let applied = ends.handles[1].command(Command::PressReport).await;
+    assert_eq!(applied, Ok(Applied::Report));
+    hears(by_hand).await;
+    stop.cancel();
+    running.await.expect("it ends");
+}

@@ -14,10 +14,14 @@
 #![forbid(unsafe_code)]
 
 mod headers;
+mod jobs;
+mod logins;
 mod messages;
 mod sessions;
 
 pub use headers::proxy_header;
+pub use jobs::journal_job;
+pub use logins::{password_wishes, pool_address, pool_login};
 pub use messages::{client_bound, json_shape, lines, server_bound};
 pub use sessions::{client_session, server_session};
 
@@ -39,6 +43,10 @@ pub const DOORS: &[Door] = &[
     Door { name: "stratum_server_session", enter: server_session },
     Door { name: "stratum_client_session", enter: client_session },
     Door { name: "json_shape", enter: json_shape },
+    Door { name: "journal_job", enter: journal_job },
+    Door { name: "pool_address", enter: pool_address },
+    Door { name: "pool_login", enter: pool_login },
+    Door { name: "password_wishes", enter: password_wishes },
 ];
 
 /// Cuts bytes into two pieces at a place that their first bytes choose.

@@ -30,8 +30,14 @@ impl Admission {
     }
 }
 
-/// The difficulty that a password wishes for: `d=65536` or `diff=65536` among its parts.
-pub(crate) fn wished_difficulty(password: &str) -> Option<ShareDifficulty> {
+/// The difficulty that a machine's password wishes for: `d=65536` or `diff=65536` among its parts.
+///
+/// ```
+/// let wish = sl_gateway::wished_difficulty("x,d=65536");
+/// assert_eq!(wish.map(sl_units::ShareDifficulty::get), Some(65_536.0));
+/// ```
+#[must_use]
+pub fn wished_difficulty(password: &str) -> Option<ShareDifficulty> {
     let parts = password.split([',', ';', ' ']);
     let wish = parts
         .filter_map(|part| part.trim().split_once('='))

@@ -63,6 +63,7 @@ mod transport;
 mod vardiff;
 mod verifier;
 
+pub use admission::wished_difficulty;
 pub use difficulty::{Adjustment, Banded, DifficultyManager, Fixed, Poisson, ShareWindow};
 pub use error::GatewayError;
 pub use service::{Gateway, LiveGateway};

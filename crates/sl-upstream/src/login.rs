@@ -3,7 +3,7 @@ use std::{fmt, str::FromStr};
 use sl_catalog::pools::NameRule;
 use sl_chain::{
     address::{Address, AddressError},
-    coins::{self, Role, Ticker},
+    coins::{self, Role, Ticker, UnknownCoin},
 };
 use thiserror::Error;
 
@@ -98,6 +98,9 @@ pub enum LoginError {
         /// What stands between the braces, cut.
         place: String,
     },
+    /// A place for a wallet of a coin that does not exist.
+    #[error("{{wallet:TICKER}} names no coin: {0}")]
+    Coin(#[from] UnknownCoin),
     /// An address that is none.
     #[error("{part} looks like an address and is none: {wrong}")]
     Address {
@@ -171,13 +174,14 @@ impl Login {
         self.filled(&self.worker)
     }
 
-    /// The name for a machine's shares; `None` where all go under the main one.
+    /// The name for a machine's shares; `None` where they go under the main one: all of a template
+    /// without `{worker}`, and those whose name would be longer than pools take.
     #[must_use]
     pub fn of(&self, machine: &str) -> Option<String> {
         self.after.as_ref()?;
         // A machine's own login may carry an account: what counts is the part after it.
         let name = machine.rsplit_once('.').map_or(machine, |(_, name)| name);
-        Some(self.filled(name))
+        Some(self.filled(name)).filter(|name| name.len() <= LONGEST)
     }
 
     fn filled(&self, worker: &str) -> String {
@@ -187,7 +191,7 @@ impl Login {
             None => plain(worker),
         };
         let worker = if worker.is_empty() { NAMELESS } else { &worker };
-        format!("{}{worker}{after}", self.before)
+        format!("{}{worker}{}", self.before, after.replace("{worker}", worker))
     }
 }
 
@@ -222,7 +226,7 @@ fn ruled(name: &str, rule: &NameRule) -> String {
     cut
 }
 
-/// Fills every place but `{worker}`, of which the first stays.
+/// Fills every place but `{worker}`.
 fn fill(user: &str, parts: &LoginParts<'_>) -> Result<String, LoginError> {
     let mut filled = String::new();
     let mut rest = user;
@@ -250,8 +254,7 @@ fn fill(user: &str, parts: &LoginParts<'_>) -> Result<String, LoginError> {
                 filled += &wallet(parent)?;
             }
             Some(("wallet", ticker)) => {
-                let coin = ticker.parse::<Ticker>();
-                filled += &wallet(coin.map_err(|wrong| unfilled(&wrong.to_string()))?)?;
+                filled += &wallet(ticker.parse()?)?;
             }
             _ => {
                 let place = format!("{{{}}}", place.chars().take(40).collect::<String>());
@@ -347,6 +350,9 @@ mod tests {
         let none = LoginParts::default();
         check("account.rig", &none, "account.rig", None);
         check("account.{worker}", &none, "account.silverlode", Some("account.Row-3_Rig_7"));
+        check("{worker}.{worker}", &none, "silverlode.silverlode", Some("Row-3_Rig_7.Row-3_Rig_7"));
+        let long = "x-".repeat(120);
+        check(&format!("{long}{{worker}}"), &none, &format!("{long}silverlode"), None);
         let (ltc, doge) = (example("LTC"), example("DOGE"));
         check(&format!("{ltc}.{doge}.w"), &none, &format!("{ltc}.{doge}.w"), None);
         let wallets =
@@ -393,7 +399,7 @@ mod tests {
             ("x".repeat(300), "300 bytes"),
             ("{account}.w".into(), "{account} is filled by nothing; give the pool's account"),
             ("{wallet:DOGE}.w".into(), "DOGE=ADDRESS"),
-            ("{wallet:ABC}.w".into(), "ABC"),
+            ("{wallet:ABC}.w".into(), "no coin is called \"ABC\", allowed are LTC"),
             ("{rig}.w".into(), "{rig} is no place"),
             ("{rig".into(), "{rig} is no place"),
             (format!("{typo}.w"), "checksum does not match"),

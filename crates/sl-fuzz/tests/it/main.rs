@@ -1,9 +1,58 @@
 //! Every door under recorded conversations, damaged in many ways: the same each time, by a seed.
 
+use bytes::Bytes;
 use serde_json::Value;
 use sl_fuzz::DOORS;
+use sl_ledger::encode_job;
+use sl_units::{Bits, CoinAmount, Hash256, Mono, ShareDifficulty, Target};
+use sl_work::{CoinbaseTemplate, Goal, HeaderTemplate, Job, JobId, NtimeRange, SourceId};
 
-/// Conversations and headers that are whole: where the damage starts from.
+/// What people and machines write: addresses, user names with a machine's, wallets, passwords.
+const WORDS: &[&str] = &[
+    "stratum+ssl://pool.example:3333/",
+    "[::1]:3333",
+    "tcp://me:secret@pool.example:3333",
+    "{account}.{worker}\naccount.Rig 7",
+    "account.{worker}.{worker}",
+    "LTC=ltc1qw508d6qejxtdg4y5r3zarvary0c5xw7kgmn4n9",
+    "{wallet:LTC}.rig",
+    "x; diff=12, d=0.5",
+    "d=1e300",
+];
+
+/// A job with all that one can have.
+fn job() -> Job {
+    let target = |difficulty| ShareDifficulty::new(difficulty).map(Target::from);
+    Job {
+        id: JobId { source: SourceId::new("solo"), sequence: 9 },
+        epoch: 4,
+        born: Mono::default(),
+        header: HeaderTemplate {
+            version: 0x2000_0000,
+            roll_mask: 0xe000,
+            prev: Hash256::from_bytes([1; 32]),
+            bits: Bits::from_u32(0x1e0f_fff0),
+            ntime: NtimeRange { earliest: 1, start: 2, latest: u32::MAX },
+        },
+        coinbase: CoinbaseTemplate {
+            prefix: Bytes::from_static(b"before"),
+            free: 8,
+            suffix: Bytes::from_static(b"after"),
+        },
+        branch: vec![Hash256::from_bytes([2; 32]); 3],
+        wanted: target(512.0).expect("positive"),
+        goals: vec![Goal {
+            chain: "DOGE".parse().expect("a coin of the table"),
+            height: 6_000_000,
+            tip: Hash256::from_bytes([4; 32]),
+            target: target(1e9).expect("positive"),
+            reward: CoinAmount::from_coins(10_000),
+            weight: Some(0.7),
+        }],
+    }
+}
+
+/// Conversations, headers, words and jobs that are whole: where the damage starts from.
 fn recorded() -> Vec<Vec<u8>> {
     let mut whole: Vec<Vec<u8>> = [
         &b"PROXY TCP4 192.168.0.1 192.168.0.11 56324 443\r\n{\"id\":1}\n"[..],
@@ -15,6 +64,8 @@ fn recorded() -> Vec<Vec<u8>> {
     ]
     .map(<[u8]>::to_vec)
     .to_vec();
+    whole.extend(WORDS.iter().map(|word| word.as_bytes().to_vec()));
+    whole.push(encode_job(&job()).to_vec());
     for file in ["sv1_recorded_minerd_vs_foundation.json", "sv1_real_scrypt_session_2018.json"] {
         let text = sl_testkit::recorded(&format!("stratum/{file}"));
         let session: Value = serde_json::from_str(&text).expect("recorded JSON");

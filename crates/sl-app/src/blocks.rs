@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sl_chain::coins::Ticker;
-use sl_ledger::{BlockEntry, Entry, Journal};
+use sl_ledger::{BlockEntry, BlockJob, Entry, Journal};
 use sl_ports::Clock;
 use sl_solo::{BlockEvent, BlockOutcome};
 use sl_supervise::{Ctx, ServiceError};
@@ -68,7 +68,7 @@ impl Teller {
             hash: event.hash,
             worker: event.worker.clone(),
             // The gateway numbers jobs for the journal, and nodes do not know its numbers.
-            job: 0,
+            job: BlockJob::Id(event.job.clone()),
             event: match &event.outcome {
                 BlockOutcome::Accepted => sl_ledger::BlockEvent::Accepted,
                 BlockOutcome::Refused(why) => sl_ledger::BlockEvent::Rejected(why.clone()),

@@ -4,8 +4,8 @@ use std::{collections::VecDeque, future::pending, num::NonZeroU64, sync::Arc};
 
 use sl_chain::sha256d;
 use sl_ledger::{
-    BlockEntry, BlockEvent, Entry, JobEntry, Journal, Receipt, ShareEntry, SlotEntry, SlotEvent,
-    Solution, Unwritten, UpstreamEntry, VerdictEntry, encode_job,
+    BlockEntry, BlockEvent, BlockJob, Entry, JobEntry, Journal, Receipt, ShareEntry, SlotEntry,
+    SlotEvent, Solution, Unwritten, UpstreamEntry, VerdictEntry, encode_job,
 };
 use sl_ports::Clock;
 use sl_units::ShareDifficulty;
@@ -176,7 +176,7 @@ impl Recorder {
                 // On an auxiliary chain this is the parent's header that proves the block.
                 hash: sha256d(share.header()),
                 worker: filed.worker.clone(),
-                job: filed.job,
+                job: BlockJob::Number(filed.job),
                 event: BlockEvent::Found,
             }));
         }

@@ -6,8 +6,8 @@
 use std::num::NonZeroU64;
 
 use sl_ledger::{
-    BlockEntry, BlockEvent, Entry, JobEntry, Journal, Judged, Options, Reason, ShareEntry,
-    SlotEntry, SlotEvent, Solution, UpstreamEntry, VerdictEntry,
+    BlockEntry, BlockEvent, BlockJob, Entry, JobEntry, Journal, Judged, Options, Reason,
+    ShareEntry, SlotEntry, SlotEvent, Solution, UpstreamEntry, VerdictEntry,
 };
 use sl_ports::Clock;
 use sl_supervise::{ServiceSpec, Supervisor};
@@ -49,7 +49,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         height: 6_000_000,
         hash: Hash256::from_bytes([3; 32]),
         worker: "account.rig0".into(),
-        job: 1,
+        job: BlockJob::Number(1),
         event: BlockEvent::Found,
     };
     let (event, why) = ("lost".into(), "connection reset".into());

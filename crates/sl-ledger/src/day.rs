@@ -1,12 +1,13 @@
-use std::{path::Path, sync::LazyLock};
+use std::{collections::VecDeque, path::Path, sync::LazyLock};
 
 use sha2::{Digest as _, Sha256};
 use sl_store::{Access, Database, Durability, Insert, StoreError};
 use sl_units::Wall;
+use sl_work::JobId;
 use sqlx::Row as _;
 
 use crate::{
-    Entry, LedgerError,
+    Entry, JobEntry, LedgerError,
     dictionary::Dictionary,
     draft::{Draft, Drafted},
     files::{day_path, day_text, millis},
@@ -152,14 +153,23 @@ impl DayFile {
         Ok(())
     }
 
-    /// Writes entries in one transaction; they are on the disk when this returns.
+    /// Writes entries in one transaction; they are on the disk when this returns. `jobs` are those
+    /// of before, oldest first.
     ///
     /// # Errors
     /// No room, damage, or what else SQLite says; then nothing of it is in the file.
-    pub(crate) async fn commit(&mut self, entries: &[Entry]) -> Result<Drafted, LedgerError> {
-        let mut draft = Draft::new(&mut self.dictionary, self.head.day, self.last, &self.chain);
-        entries.iter().for_each(|entry| draft.entry(entry));
-        let drafted = draft.finish();
+    pub(crate) async fn commit(
+        &mut self,
+        entries: &[Entry],
+        jobs: &VecDeque<JobEntry>,
+    ) -> Result<Drafted, LedgerError> {
+        let drafted = {
+            let number = |id: &JobId| number_of(id, entries, jobs);
+            let (day, last) = (self.head.day, self.last);
+            let mut draft = Draft::new(&mut self.dictionary, &number, day, last, &self.chain);
+            entries.iter().for_each(|entry| draft.entry(entry));
+            draft.finish()
+        };
         match self.write(&drafted).await {
             Ok(()) => {
                 self.last = drafted.last;
@@ -301,6 +311,17 @@ async fn ends(database: &mut Database, day: Option<i64>) -> Result<(Head, i64, C
         Ok(chain) => Ok((head, last, chain)),
         Err(_) => Err(damaged(database, "its last commit has no chain value".into())),
     }
+}
+
+/// The number of the last job of that name, among those that are being written and those before.
+fn number_of(id: &JobId, entries: &[Entry], before: &VecDeque<JobEntry>) -> Option<u64> {
+    let now = entries.iter().filter_map(|entry| match entry {
+        Entry::Job(job) => Some(job),
+        _ => None,
+    });
+    let mut jobs = before.iter().chain(now).rev();
+    let found = jobs.find(|job| job.source == id.source && job.sequence == id.sequence)?;
+    Some(found.number)
 }
 
 fn damaged(database: &Database, why: String) -> StoreError {

@@ -172,16 +172,16 @@ impl Desk {
     }
 
     async fn try_commit(&mut self, day: i64, entries: &[Entry]) -> Result<u64, LedgerError> {
-        let open = self.day(day).await?;
-        let drafted = open.file.commit(entries).await?;
+        let (open, jobs) = self.day(day).await?;
+        let drafted = open.file.commit(entries, jobs).await?;
         for stored in &drafted.rows {
             tally::add(&mut open.sums, day, &open.file.dictionary, stored);
         }
         Ok(drafted.last.unsigned_abs())
     }
 
-    /// The open file of a day.
-    async fn day(&mut self, day: i64) -> Result<&mut Day, LedgerError> {
+    /// The open file of a day, and the jobs that are known.
+    async fn day(&mut self, day: i64) -> Result<(&mut Day, &VecDeque<JobEntry>), LedgerError> {
         if !self.days.contains_key(&day) {
             while self.days.len() >= 2
                 && let Some(oldest) = self.days.keys().next().copied()
@@ -199,7 +199,8 @@ impl Desk {
             self.days.insert(day, opened);
         }
         let path = || day_path(&self.options.folder, day);
-        self.days.get_mut(&day).ok_or_else(|| LedgerError::Nothing { path: path() })
+        let open = self.days.get_mut(&day).ok_or_else(|| LedgerError::Nothing { path: path() })?;
+        Ok((open, &self.jobs))
     }
 
     async fn open_day(&mut self, day: i64) -> Result<Day, LedgerError> {
@@ -211,7 +212,7 @@ impl Desk {
         if file.last == 0 {
             let living = self.living(day, now);
             if !living.is_empty() {
-                let drafted = file.commit(&living).await?;
+                let drafted = file.commit(&living, &self.jobs).await?;
                 for stored in &drafted.rows {
                     tally::add(&mut sums, day, &file.dictionary, stored);
                 }

@@ -1,11 +1,11 @@
 //! From entries to rows.
 
 use sha2::{Digest as _, Sha256};
-use sl_work::Outcome;
+use sl_work::{JobId, Outcome};
 
 use crate::{
-    BlockEntry, BlockEvent, Entry, JobEntry, ShareEntry, SlotEntry, SlotEvent, UpstreamEntry,
-    VerdictEntry,
+    BlockEntry, BlockEvent, BlockJob, Entry, JobEntry, ShareEntry, SlotEntry, SlotEvent,
+    UpstreamEntry, VerdictEntry,
     day::Chain,
     dictionary::{Dictionary, Word},
     files::millis,
@@ -20,6 +20,8 @@ const EXTRANONCE_BYTES: usize = 32;
 /// The rows of a commit that is being put together.
 pub(crate) struct Draft<'d> {
     dictionary: &'d mut Dictionary,
+    /// The number of a job, where one is known.
+    number: &'d dyn Fn(&JobId) -> Option<u64>,
     day: i64,
     /// The last row so far.
     last: i64,
@@ -37,8 +39,15 @@ pub(crate) struct Drafted {
 
 impl<'d> Draft<'d> {
     /// Rows behind `last`, where the chain is at `chain`.
-    pub(crate) fn new(dictionary: &'d mut Dictionary, day: i64, last: i64, chain: &Chain) -> Self {
-        Self { dictionary, day, last, chain: Sha256::new_with_prefix(chain), rows: Vec::new() }
+    pub(crate) fn new(
+        dictionary: &'d mut Dictionary,
+        number: &'d dyn Fn(&JobId) -> Option<u64>,
+        day: i64,
+        last: i64,
+        chain: &Chain,
+    ) -> Self {
+        let chain = Sha256::new_with_prefix(chain);
+        Self { dictionary, number, day, last, chain, rows: Vec::new() }
     }
 
     pub(crate) fn entry(&mut self, entry: &Entry) {
@@ -108,13 +117,17 @@ impl<'d> Draft<'d> {
             BlockEvent::Rejected(why) => (2, Some(why)),
             BlockEvent::Orphaned => (3, None),
         };
+        let job = match &it.job {
+            BlockJob::Number(number) => *number,
+            BlockJob::Id(id) => (self.number)(id).unwrap_or_default(),
+        };
         vec![
             self.at(it.at),
             Cell::Text(it.chain.as_str().into()),
             count(it.height),
             Cell::Text(it.hash.to_string().into()),
             self.name(&it.worker),
-            count(it.job),
+            count(job),
             Cell::Int(event),
             why.map_or(Cell::Null, |why| text(why)),
         ]

@@ -3,7 +3,7 @@ use std::{num::NonZeroU64, sync::Arc};
 use bytes::Bytes;
 use sl_chain::coins::Ticker;
 use sl_units::{Hash256, ShareDifficulty, Wall};
-use sl_work::{Outcome, SourceId, WorkerName};
+use sl_work::{JobId, Outcome, SourceId, WorkerName};
 
 /// One thing that happened, to be kept. The UTC day of its instant names its file.
 #[derive(Clone, Debug)]
@@ -182,10 +182,20 @@ pub struct BlockEntry {
     pub hash: Hash256,
     /// Whose share found it.
     pub worker: WorkerName,
-    /// The job it was made for, as in [`JobEntry::number`]; 0 if that is not known.
-    pub job: u64,
+    /// The job it was made for.
+    pub job: BlockJob,
     /// What happened.
     pub event: BlockEvent,
+}
+
+/// Which job a block was made for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum BlockJob {
+    /// As in [`JobEntry::number`].
+    Number(u64),
+    /// By its source, as a node's answer knows it: the writer finds the number among the last jobs
+    /// that were written. In the files it is 0 if it is not found.
+    Id(JobId),
 }
 
 /// What happens to a block.

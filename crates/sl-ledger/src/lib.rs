@@ -63,8 +63,8 @@ mod writer;
 
 pub use backup::{BackedUp, backup};
 pub use entry::{
-    BlockEntry, BlockEvent, Entry, JobEntry, Judged, Reason, ShareEntry, SlotEntry, SlotEvent,
-    Solution, UpstreamEntry, VerdictEntry,
+    BlockEntry, BlockEvent, BlockJob, Entry, JobEntry, Judged, Reason, ShareEntry, SlotEntry,
+    SlotEvent, Solution, UpstreamEntry, VerdictEntry,
 };
 pub use error::LedgerError;
 pub use export::{Exported, Format, export};

@@ -4,11 +4,11 @@ use std::num::NonZeroU64;
 
 use sl_chain::coins::Ticker;
 use sl_ledger::{
-    BlockEntry, BlockEvent, Entry, JobEntry, Judged, Reason, ShareEntry, SlotEntry, SlotEvent,
-    UpstreamEntry, VerdictEntry,
+    BlockEntry, BlockEvent, BlockJob, Entry, JobEntry, Judged, Reason, ShareEntry, SlotEntry,
+    SlotEvent, UpstreamEntry, VerdictEntry,
 };
 use sl_units::{Hash256, ShareDifficulty, Wall};
-use sl_work::{Outcome, SourceId};
+use sl_work::{JobId, Outcome, SourceId};
 
 use crate::{DAY_MS, NOON, Run, share, shares, sql, text, verify};
 
@@ -84,7 +84,7 @@ async fn everything_is_counted_to_the_share() {
             height: 6_000_000,
             hash: Hash256::from_bytes([3; 32]),
             worker: text("account.rig08"),
-            job: 8,
+            job: BlockJob::Number(8),
             event: BlockEvent::Found,
         }),
     ])
@@ -126,6 +126,32 @@ async fn everything_is_counted_to_the_share() {
     }
     let up = "SELECT up_accepted * 100 + up_rejected * 10 + up_lost FROM points JOIN names ON id = series WHERE period = 3600 AND name = 'account.rig08'";
     check(&rollup, up, 111).await;
+}
+
+#[tokio::test]
+async fn a_block_says_the_number_of_its_job_by_whatever_name_that_came() {
+    let place = tempfile::tempdir().unwrap();
+    let run = Run::start(place.path(), NOON).await;
+    let id = |sequence| BlockJob::Id(JobId { source: SourceId::new("pool.example"), sequence });
+    let block = |height, job| {
+        let (chain, worker, event) = (coin("LTC"), text("account.rig08"), BlockEvent::Accepted);
+        let hash = Hash256::from_bytes([3; 32]);
+        Entry::Block(BlockEntry { at: NOON, chain, height, hash, worker, job, event })
+    };
+    run.write(vec![job(1, NOON), job(2, NOON)]).await;
+    // A source may count anew after a restart: the last job of that name is meant.
+    let Entry::Job(again) = job(1, NOON) else { panic!("a job") };
+    let again = Entry::Job(JobEntry { number: 7, ..again });
+    let named = [(1, id(20), 2), (2, id(30), 3), (3, id(10), 7), (4, id(99), 0)];
+    let mut entries = vec![again, job(3, NOON), block(5, BlockJob::Number(1))];
+    entries.extend(named.iter().map(|(height, job, _)| block(*height, job.clone())));
+    run.write(entries).await;
+    run.stop().await;
+    let day = place.path().join("shares-2026-11-22.db");
+    for (height, _, number) in named.into_iter().chain([(5, id(0), 1)]) {
+        let statement = format!("SELECT job FROM blocks WHERE height = {height}");
+        assert_eq!(sql(&day, statement.leak()).await, number, "{height}");
+    }
 }
 
 #[tokio::test]

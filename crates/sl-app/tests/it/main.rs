@@ -1,5 +1,6 @@
 //! The whole, assembled: a farm of simulated chains, a real Litecoin node, settings that are refused.
 
+mod bad_shares;
 mod contract;
 mod farm;
 mod litecoind;

@@ -32,6 +32,8 @@ mod shares;
 const LONGEST: Duration = Duration::from_secs(400);
 /// Processes of load.
 pub(crate) const LOADS: usize = 4;
+/// An answer that takes longer is none.
+const SETTLED: Duration = Duration::from_secs(60);
 /// New connections a second, where nothing else is said.
 pub(crate) const CONNECTS: u32 = 4000;
 /// One share of so many goes up.
@@ -295,7 +297,7 @@ fn unharmed(seen: &Figures) -> Vec<Figure> {
 /// Waits until no share waits for its answer: what happened until then.
 async fn settled(herd: &mut Herd) -> Result<Figures, BenchError> {
     let mut all = Figures::default();
-    let end = Instant::now() + Duration::from_secs(30);
+    let end = Instant::now() + SETTLED;
     loop {
         let figures = herd.figures().await?;
         let waiting = figures.in_flight;

@@ -43,6 +43,9 @@ pub(crate) struct Vardiff {
     looked: Mono,
     accepted: u32,
     rejected: u32,
+    /// Shares of an easier difficulty came since the window was looked at: where many wait, those at
+    /// the one in force are behind them.
+    late: bool,
 }
 
 impl Vardiff {
@@ -59,6 +62,7 @@ impl Vardiff {
             looked: now,
             accepted: 0,
             rejected: 0,
+            late: false,
         }
     }
 
@@ -84,6 +88,8 @@ impl Vardiff {
     pub(crate) fn accepted(&mut self, difficulty: ShareDifficulty) {
         if difficulty.get() >= self.told * 0.999 {
             self.accepted = self.accepted.saturating_add(1);
+        } else {
+            self.late = true;
         }
     }
 
@@ -153,6 +159,10 @@ impl Vardiff {
         if self.difficulty.is_none() {
             return;
         }
+        if std::mem::take(&mut self.late) && self.accepted == 0 {
+            // That nothing has come at the difficulty in force is no silence.
+            return self.restart(now);
+        }
         let Ok(told) = ShareDifficulty::new(self.told) else { return };
         let (accepted, rejected) = (self.accepted, self.rejected);
         let seen = ShareWindow { accepted, rejected, length: now.since(self.window) };
@@ -183,6 +193,7 @@ impl Vardiff {
         self.window = now;
         self.accepted = 0;
         self.rejected = 0;
+        self.late = false;
     }
 }
 
@@ -300,6 +311,22 @@ mod tests {
             vardiff.accepted(told);
         }
         assert!(!vardiff.is_full(&rules));
+    }
+
+    #[test]
+    fn shares_that_waited_since_the_last_difficulty_are_no_silence() {
+        let (rules, wanted) = (rules(), Target::from(difficulty(1000.0)));
+        let mut vardiff = Vardiff::new(Some(difficulty(1.0)), at(0.0));
+        let easy = vardiff.for_job(&rules, wanted, at(0.0));
+        (0..24).for_each(|_| vardiff.accepted(easy));
+        assert_eq!(vardiff.for_job(&rules, wanted, at(4.0)).get(), 60.0);
+        // A gateway that a whole farm has come to at once works off what it has sent for a minute.
+        for second in 5..65 {
+            vardiff.accepted(easy);
+            assert!(!vardiff.consider(&rules, wanted, at(f64::from(second))), "{second} s");
+        }
+        assert!(!vardiff.consider(&rules, wanted, at(90.0)), "a machine's time without a share");
+        assert!(vardiff.consider(&rules, wanted, at(102.0)), "now it is silent");
     }
 
     #[test]

@@ -112,6 +112,8 @@ pub(crate) struct Peers {
 /// How to misbehave.
 #[derive(Serialize, Deserialize, Clone, Debug)]
 pub(crate) struct Flood {
+    /// Which one it is, at most 15: each has addresses of its own.
+    pub(crate) number: u8,
     /// Where to.
     pub(crate) gateway: SocketAddr,
     /// The file with nonces that are no shares.

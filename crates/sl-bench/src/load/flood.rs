@@ -115,7 +115,8 @@ impl Attacker {
             Kind::Invalid => 128,
         };
         let [_, _, high, low] = self.number.to_be_bytes();
-        proxy_header(Ipv4Addr::new(10, kind + high, low, 1))
+        let second = kind + 4 * (self.flood.number % 16) + high % 4;
+        proxy_header(Ipv4Addr::new(10, second, low, 1))
     }
 
     fn count(&self, count: impl FnOnce(&mut FloodFigures)) {

@@ -28,8 +28,10 @@ const BALANCERS: &str = "  proxy_from: ['127.0.10.0/24', '127.0.11.0/24', '127.0
 const FLOOD_FROM: Ipv4Addr = Ipv4Addr::new(127, 0, 20, 1);
 
 pub(super) async fn run(rig: &Rig) -> Result<Vec<Figure>, BenchError> {
-    let windows = rig.or(3, 6);
-    let time = Duration::from_secs(rig.or(3, 8));
+    let windows = rig.or(3, 5);
+    // In the long run those who send slowly are turned away, all at once, and come back while it is
+    // watched.
+    let time = Duration::from_secs(rig.or(3, 12));
     let messages = rig.or(100_000, 1_000_000);
     let pool = rig.pool(ONE_OF).await?;
     let more = format!("  shares_per_minute: 30\n{BALANCERS}");
@@ -43,6 +45,7 @@ pub(super) async fn run(rig: &Rig) -> Result<Vec<Figure>, BenchError> {
         burner: Herd::start(rig, 1, rig.gateway_cpu).await?,
         pool,
         time,
+        floods: 0,
         done: FloodFigures::default(),
         all: Figures::default(),
     };
@@ -103,7 +106,8 @@ struct Field {
     pool: Pool,
     /// How long a turn is watched.
     time: Duration,
-    /// What floods have done so far.
+    /// Floods so far, and what they have done.
+    floods: u8,
     done: FloodFigures,
     all: Figures,
 }
@@ -160,8 +164,11 @@ impl Field {
         Ok(())
     }
 
+    /// Each comes from other addresses, since those of the last one are kept out.
     async fn begin_flood(&mut self, rig: &Rig) -> Result<(), BenchError> {
+        self.floods += 1;
         let flood = Flood {
+            number: self.floods,
             gateway: self.stage.plan.address,
             shares: rig.shares(),
             source: FLOOD_FROM,

@@ -11,6 +11,8 @@ use sl_ports::{
 };
 use sl_telemetry::Masker;
 
+use crate::settings::{Settings, secrets};
+
 /// The outside world as this program sees it; a test passes another.
 #[derive(Clone, Debug)]
 pub struct Ports {
@@ -59,6 +61,14 @@ impl Ports {
             Err(_) if self.plan_only => Ok(Plain::default()),
             found => found,
         }
+    }
+
+    /// The references of the settings' secrets that lead nowhere here and now, with their keys: what
+    /// a start would refuse.
+    #[must_use]
+    pub fn missing(&self, settings: &Settings) -> Vec<String> {
+        let missing = |(key, secret)| Some(format!("{key}: {}", self.find(secret).err()?));
+        secrets(settings).filter_map(missing).collect()
     }
 
     /// The same, whatever it is for.

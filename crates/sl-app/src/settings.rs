@@ -7,7 +7,7 @@ use sl_chain::{
 use sl_config::{Check, FormatVersion, Secret, Wrong};
 use sl_gateway::GatewaySettings;
 use sl_hasher::HasherSettings;
-use sl_solo::{CoinName, NodeSection, SoloSection};
+use sl_solo::{CoinName, MAX_TAG, NodeSection, SoloSection};
 use sl_twin::MachinesSettings;
 use sl_units::HashRate;
 use sl_upstream::{FailoverSettings, PoolEntry, PoolSettings};
@@ -152,6 +152,11 @@ pub fn check_plan(settings: &Settings, check: &mut Check<'_>) {
         let wrong = Wrong::value("auxiliary chains are mined with a parent, and none is given");
         check.refuse("solo.auxiliaries", wrong.hint("add solo.parent, a Litecoin node"));
     }
+    let found = settings.solo.tag.len();
+    if found > MAX_TAG {
+        let wrong = format!("found {found} bytes, allowed: {MAX_TAG} at most");
+        check.refuse("solo.tag", Wrong::range(wrong));
+    }
     for (key, node) in nodes(settings) {
         if let Err(wrong) = Address::parse(&node.address, node.coin.row()) {
             check.refuse(&format!("{key}.address"), Wrong::value(wrong.to_string()));
@@ -213,6 +218,18 @@ fn nodes(settings: &Settings) -> impl Iterator<Item = (String, &NodeSection)> {
     let auxiliaries = solo.auxiliaries.iter().enumerate();
     let parent = solo.parent.iter().map(|parent| ("solo.parent".to_owned(), parent));
     parent.chain(auxiliaries.map(|(at, node)| (format!("solo.auxiliaries[{at}]"), node)))
+}
+
+/// All secrets with their keys.
+pub(crate) fn secrets(settings: &Settings) -> impl Iterator<Item = (String, &Secret)> {
+    let own = [
+        ("machines.password", &settings.machines.password),
+        ("simulation.rpc_password", &settings.simulation.rpc_password),
+    ];
+    let gateway = settings.gateway.password.iter().map(|secret| ("gateway.password", secret));
+    let nodes = nodes(settings).map(|(key, node)| (format!("{key}.password"), &node.password));
+    let named = own.into_iter().chain(gateway).map(|(key, secret)| (key.to_owned(), secret));
+    named.chain(pools::passwords(settings)).chain(nodes)
 }
 
 fn production(settings: &Settings, check: &mut Check<'_>) {
@@ -291,6 +308,8 @@ mod tests {
                 Address::example(row)
             )
         };
+        let long = format!("solo:\n  tag: {}\n", "x".repeat(MAX_TAG + 1));
+        expect(&long, &[("solo.tag", "28 at most")]);
         let good = "http://127.0.0.1:9332";
         let solo = |parent: &str, auxiliaries: &[String]| {
             format!("solo:\n  parent: {parent}\n  auxiliaries: [{}]\n", auxiliaries.join(", "))

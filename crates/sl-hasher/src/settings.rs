@@ -127,7 +127,7 @@ impl Setting for Threads {
         match text.parse::<i128>() {
             Ok(number) => match u16::try_from(number) {
                 Ok(number) if (1..=MOST).contains(&number) => Ok(Self::Number(number)),
-                Ok(0) => Err(Wrong::range("").hint("write auto")),
+                Ok(0) => Err(Wrong::range("").hint("write auto for the usual number")),
                 _ => Err(Wrong::range("")),
             },
             Err(_) => Err(Wrong::value("")),
@@ -254,7 +254,7 @@ mod tests {
             ("all", "all"),
             ("physical", "physical"),
             ("half", "half"),
-            ("0", "refused , hint: write auto"),
+            ("0", "refused , hint: write auto for the usual number"),
             ("12", "12"),
             ("1025", "refused "),
             ("-1", "refused "),

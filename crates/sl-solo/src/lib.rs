@@ -63,5 +63,5 @@ mod value;
 
 pub use section::{CoinName, NodeSection, SoloSection};
 pub use service::{LiveSettings, Solo, SoloPorts};
-pub use settings::{NodeSettings, SettingsError, SettingsErrors, SoloSettings};
+pub use settings::{MAX_TAG, NodeSettings, SettingsError, SettingsErrors, SoloSettings};
 pub use status::{BlockEvent, BlockOutcome, ChainStatus, NodeState, SoloStatus};

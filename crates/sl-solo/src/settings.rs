@@ -8,7 +8,7 @@ use sl_noderpc::{Endpoint, Timeouts};
 use thiserror::Error;
 
 /// Longest tag: height, commitment, extranonce and pushes take the rest of the coinbase's 100 bytes.
-pub(crate) const MAX_TAG: usize = 28;
+pub const MAX_TAG: usize = 28;
 /// Most free bytes of a lease.
 const MAX_FREE: usize = 16;
 

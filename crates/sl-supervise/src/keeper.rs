@@ -242,7 +242,12 @@ impl Keeper {
 
     async fn give_up(&mut self, error: String) {
         let id = ServiceId::clone(&self.spec.id);
-        tracing::error!(service = %id, %error, "failed for good: its restart budget is spent");
+        match self.restarts.are_allowed() {
+            true => {
+                tracing::error!(service = %id, %error, "failed for good: its restart budget is spent");
+            }
+            false => tracing::error!(service = %id, %error, "failed"),
+        }
         self.show(State::Failed { error: error.clone() });
         if self.spec.class == Class::Critical {
             // Fails only when the supervisor is gone, and then nobody need know.

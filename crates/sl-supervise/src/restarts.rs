@@ -65,6 +65,11 @@ impl Restarts {
         Self { policy, rng, recent: VecDeque::new() }
     }
 
+    /// Whether the policy has any.
+    pub(crate) const fn are_allowed(&self) -> bool {
+        self.policy.budget > 0
+    }
+
     /// The service failed `now`.
     pub(crate) fn failed(&mut self, now: Mono) -> Verdict {
         let window = self.policy.window;

@@ -40,6 +40,16 @@ pub enum Cause {
     },
 }
 
+impl fmt::Display for Cause {
+    /// Without the error, which is told where it happened.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Requested => f.write_str("asked to"),
+            Self::CriticalFailed { id, .. } => write!(f, "{id} failed"),
+        }
+    }
+}
+
 /// How it all ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
@@ -108,7 +118,7 @@ impl Supervisor {
                 Cause::CriticalFailed { id, error }
             }
         };
-        tracing::info!(?cause, "stopping");
+        tracing::info!(%cause, "stopping");
         let began = Instant::now();
         let late = stop(kept, far(began, self.stop_deadline)).await;
         Outcome { cause, late, stopped_in: began.elapsed() }

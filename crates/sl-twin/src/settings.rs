@@ -216,10 +216,8 @@ impl MachinesSettings {
                 "{count} machines do not fit into {}, which has {hosts} addresses",
                 self.net
             );
-            return Err((
-                "machines.count",
-                Wrong::value(wrong).hint("use a larger machines.net, such as 127.7.0.0/16"),
-            ));
+            let cure = format!("use a larger net, such as 127.7.0.0/16, or fewer: --count {hosts}");
+            return Err(("machines.count", Wrong::value(wrong).hint(cure)));
         }
         if !self.net.is_loopback() && !self.allow_lan {
             let wrong = format!("{} is not of this computer alone", self.net);

@@ -22,7 +22,8 @@ pub(crate) enum Pool {
         /// settings, else every endpoint of the catalogue]
         #[arg(value_name = "NAME_OR_URL")]
         what: Vec<String>,
-        /// Account and worker to be let in [default: that of the settings, else a placeholder]
+        /// Account and worker to be let in [default: that of the settings, else a
+        /// name that nobody has]
         #[arg(short = 'u', long = "user", value_name = "USER")]
         user: Option<String>,
         /// Its password

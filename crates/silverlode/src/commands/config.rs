@@ -4,7 +4,7 @@ use std::{
 };
 
 use serde_json::json;
-use sl_app::Settings;
+use sl_app::{Ports, Settings};
 
 use crate::{
     args::{Config, Global},
@@ -69,8 +69,14 @@ fn check(global: &Global, environment: &Environment) -> Result<ExitCode, Failure
         Ok(read) => {
             let files: Vec<String> =
                 read.files.iter().map(|file| file.display().to_string()).collect();
+            // A file may be checked where it will not run: what is not here is no mistake.
+            let notes = Ports::real(None, environment.all(), None).missing(&read.settings);
+            for note in &notes {
+                output::tell(&format!("not here: {note}\n"));
+            }
             if global.json {
-                output::print_json(&json!({"ok": true, "files": files, "problems": []}));
+                let told = json!({"ok": true, "files": files, "problems": [], "notes": notes});
+                output::print_json(&told);
             } else if files.is_empty() {
                 output::print("no settings file: the defaults hold\n");
             } else {

@@ -118,6 +118,35 @@ fn templates_schema_diff_and_migration() {
 }
 
 #[test]
+fn a_secret_that_is_not_here_is_told_and_is_no_mistake() {
+    let home = Home::new();
+    home.write("silverlode.yaml", "gateway:\n  password: env:NOT_SET_ANYWHERE\n");
+    let output = home.run(&["config", "check"]);
+    assert_eq!((status(&output), text(&output.stdout).as_str()), (0, "ok: silverlode.yaml\n"));
+    let told = text(&output.stderr);
+    assert!(told.contains("gateway.password") && told.contains("NOT_SET_ANYWHERE"), "{told}");
+    let told: Value =
+        serde_json::from_str(&home.good(&["config", "check", "--json"])).expect("one");
+    assert_eq!(told["notes"].as_array().map(Vec::len), Some(1), "{told}");
+    let output = home.command(&["config", "check"]).env("NOT_SET_ANYWHERE", "x").output();
+    assert_eq!(text(&output.expect("it runs").stderr), "");
+}
+
+#[test]
+fn a_file_of_an_older_version_says_how_it_is_mended() {
+    let home = Home::new();
+    home.write("silverlode.yaml", "version: 1\nmine:\n  threads: 0\n  idle_priority: false\n");
+    let output = home.run(&["config", "check"]);
+    let told = text(&output.stderr);
+    assert_eq!(status(&output), 2);
+    assert!(told.contains("it is mine.priority; silverlode config migrate"), "{told}");
+    home.good(&["config", "migrate"]);
+    let now = "version: 2\nmine:\n  threads: auto\n  priority: normal\n";
+    assert_eq!(home.read("silverlode.yaml"), now);
+    home.good(&["config", "check"]);
+}
+
+#[test]
 fn a_running_farm_follows_its_file() {
     let home = Home::new();
     quick_farm(&home);

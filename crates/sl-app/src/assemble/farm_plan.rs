@@ -1,6 +1,5 @@
 //! What a gateway over several pools would do, in figures.
 
-use sl_config::Secret;
 use sl_gateway::{GatewaySettings, slots_for};
 use sl_upstream::PoolEntry;
 use sl_view::{FarmPlan, PlannedGateway, PlannedPool, PlannedSlots, Service};
@@ -82,17 +81,9 @@ fn gateway(settings: &GatewaySettings) -> PlannedGateway {
 
 /// What a start would refuse, and a plan does not.
 fn notes(settings: &Settings, ports: &Ports) -> Vec<String> {
-    let pools = settings.pools.iter().enumerate();
-    let pools = pools.map(|(at, pool)| (format!("pools[{at}].password"), &pool.password));
-    let gateway = settings.gateway.password.iter().map(|it| ("gateway.password".to_owned(), it));
-    let missing = |(key, secret): (String, &Secret)| {
-        let wrong = ports.find(secret).err()?;
-        Some(format!("{key}: {wrong}"))
-    };
-    let secrets = gateway.chain(pools).filter_map(missing);
     let examples = crate::settings::examples_found(settings);
     let examples = examples.into_iter().map(|(key, address)| {
         format!("{key}: {address} is the example address, whose key nobody has; give your own")
     });
-    secrets.chain(examples).collect()
+    ports.missing(settings).into_iter().chain(examples).collect()
 }

@@ -10,7 +10,7 @@
 //! a constructor's argument; *initialise all* = [`Supervisor::run`]; *life cycle* = [`State`].
 //!
 //! ```
-//! # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use sl_supervise::{Cause, ServiceSpec, Supervisor};
 //! use tokio_util::sync::CancellationToken;
 //!
@@ -28,15 +28,16 @@
 //! .after("node")
 //! .optional();
 //!
-//! let supervisor = Supervisor::new(vec![miner, node], fastrand::Rng::with_seed(1)).unwrap();
+//! let supervisor = Supervisor::new(vec![miner, node], fastrand::Rng::with_seed(1))?;
 //! assert_eq!(supervisor.order(), ["node".into(), "miner".into()]);
 //!
 //! let mut health = supervisor.health();
 //! let shutdown = CancellationToken::new();
 //! let running = tokio::spawn(supervisor.run(shutdown.clone()));
-//! health.wait_ready().await.unwrap();
+//! health.wait_ready().await?;
 //! shutdown.cancel();
-//! assert_eq!(running.await.unwrap().cause, Cause::Requested);
+//! assert_eq!(running.await?.cause, Cause::Requested);
+//! # Ok(())
 //! # }
 //! ```
 #![forbid(unsafe_code)]

@@ -20,7 +20,7 @@ const BUCKETS: usize = ((TOP_LOG2 - PARTS_LOG2 + 1) as usize) << PARTS_LOG2;
 /// for ms in 1..=100 {
 ///     latency.record(Duration::from_millis(ms));
 /// }
-/// let median = latency.quantile(0.5).unwrap();
+/// let median = latency.quantile(0.5).expect("some were recorded");
 /// assert!(median >= Duration::from_millis(50) && median < Duration::from_millis(52));
 /// assert_eq!(latency.quantile(1.0), Some(Duration::from_millis(100)));
 /// ```

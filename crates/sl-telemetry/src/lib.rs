@@ -21,13 +21,14 @@
 //!     now: std::sync::Arc::new(|| Wall::from_secs(0)),
 //! };
 //! let (sink, written) = sl_telemetry::memory_sink();
-//! let logs = Logs::new(&settings, sink).unwrap();
+//! let logs = Logs::new(&settings, sink)?;
 //! tracing::subscriber::with_default(logs.subscriber, || {
 //!     tracing::info!(pool = "eu", "logged in with hunter2");
 //! });
-//! let line = String::from_utf8(written.take()).unwrap();
+//! let line = String::from_utf8_lossy(&written.take()).into_owned();
 //! assert!(line.starts_with("00:00:00 INFO  "), "{line}");
 //! assert!(line.ends_with("logged in with **** pool=eu\n"), "{line}");
+//! # Ok::<(), sl_telemetry::TelemetryError>(())
 //! ```
 #![forbid(unsafe_code)]
 

@@ -120,14 +120,16 @@ pub struct Logs {
 /// #     now: std::sync::Arc::new(|| sl_units::Wall::from_secs(0)),
 /// # };
 /// let (sink, written) = sl_telemetry::memory_sink();
-/// let logs = Logs::new(&settings, sink).unwrap();
+/// let logs = Logs::new(&settings, sink)?;
 /// tracing::subscriber::with_default(logs.subscriber, || {
 ///     tracing::debug!("not yet");
-///     logs.filter.set("debug").unwrap();
+///     logs.filter.set("debug")?;
 ///     tracing::debug!("now");
-///     logs.filter.set("sl_solo=loud").unwrap_err();
-/// });
-/// assert_eq!(String::from_utf8(written.take()).unwrap().lines().count(), 1);
+///     assert!(logs.filter.set("sl_solo=loud").is_err());
+///     Ok::<(), sl_telemetry::TelemetryError>(())
+/// })?;
+/// assert_eq!(String::from_utf8_lossy(&written.take()).lines().count(), 1);
+/// # Ok::<(), sl_telemetry::TelemetryError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct LogFilter(reload::Handle<EnvFilter, Registry>);

@@ -1,36 +1,24 @@
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
 
-use bytes::Bytes;
-use sl_stratum::{ErrorCode, Extranonce, Notify, Refusal, Submit};
-use sl_units::{Mono, ShareDifficulty, Target};
-use sl_work::{
-    CoinbaseTemplate, HeaderTemplate, Job, JobId, Leased, NtimeRange, Outcome, Pending, SourceId,
-    Work, WorkerName,
-};
+use sl_stratum::{ErrorCode, Extranonce, Refusal, Submit};
+use sl_units::{Mono, ShareDifficulty};
+use sl_work::{Leased, Outcome, Pending, SourceId, WorkerName};
 
+use self::work::{Held, PoolJob};
 use crate::space::Space;
+
+mod work;
 
 /// The most connections with one pool; a job's number tells which one it is of.
 pub(crate) const MOST_LINKS: u64 = 64;
-/// Jobs whose shares can still be named to the pool.
-const KEPT_JOBS: usize = 64;
 /// Shares that wait for the pool's verdict.
 const MAX_IN_FLIGHT: usize = 4096;
 /// How often one share is sent, all connections together.
 const MAX_SENDS: u8 = 3;
-/// How far a machine may move a header's time past the job's, in seconds; nodes allow two hours
-/// against their own clocks.
-const NTIME_ROLL: u32 = 7000;
-/// The easiest target that a chain of the field allows its blocks: LTC's and DOGE's pow limit is
-/// below 2²³⁶. What a pool gives beyond is a toy's, and says nothing of blocks.
-const POW_LIMIT_HASHES: f64 = (1u64 << 20) as f64;
 
 /// Which job of ours is which of the pool's, and which share of ours waits for which verdict, over
 /// one connection and those that resume it. Knows no socket and no clock.
@@ -81,21 +69,6 @@ pub(crate) struct Numbers {
 /// Which connection a job's number is of.
 pub(crate) const fn link_of(sequence: u64) -> u64 {
     sequence % MOST_LINKS
-}
-
-#[derive(Debug)]
-struct Held {
-    leased: Leased,
-    /// Its piece of the pool's extranonce2; `None` while there is no connection, or none left.
-    prefix: Option<Vec<u8>>,
-}
-
-#[derive(Debug)]
-struct PoolJob {
-    sequence: u64,
-    notify: Box<Notify>,
-    difficulty: ShareDifficulty,
-    born: Mono,
 }
 
 /// A share that waits for the pool's verdict.
@@ -204,77 +177,6 @@ impl Desk {
         !self.jobs.is_empty()
     }
 
-    /// The pool has given an extranonce: all pieces are cut anew, and no earlier job stands.
-    pub(crate) fn extranonce(&mut self, extranonce1: Extranonce, extranonce2_len: usize) {
-        self.extranonce1 = extranonce1;
-        self.space = Space::new(extranonce2_len);
-        self.jobs.clear();
-        self.drop_closed();
-        for held in &mut self.leases {
-            held.prefix = self.space.take(held.leased.free);
-        }
-        self.sort_out();
-    }
-
-    /// The difficulty of the jobs that follow.
-    pub(crate) const fn set_difficulty(&mut self, difficulty: ShareDifficulty) {
-        self.difficulty = difficulty;
-    }
-
-    /// From the next job on only shares of so many times the pool's difficulty are wanted; the
-    /// job of this moment is given again.
-    pub(crate) fn set_over(&mut self, over: f64, now: Mono) {
-        self.over = over;
-        if let Some(last) = self.jobs.back() {
-            let mut notify = last.notify.clone();
-            notify.clean = false;
-            let difficulty = last.difficulty;
-            self.give(notify, difficulty, now);
-        }
-    }
-
-    /// The pool has given a job: every lease gets its own form of it.
-    pub(crate) fn job(&mut self, notify: Box<Notify>, now: Mono) {
-        self.give(notify, self.difficulty, now);
-    }
-
-    fn give(&mut self, notify: Box<Notify>, difficulty: ShareDifficulty, now: Mono) {
-        let sequence = self.numbers.sequence.fetch_add(1, Ordering::Relaxed) + 1;
-        let sequence = sequence * MOST_LINKS + self.link;
-        if notify.clean || self.jobs.is_empty() {
-            self.epoch = self.numbers.epoch.fetch_add(1, Ordering::Relaxed) + 1;
-        }
-        let job = PoolJob { sequence, notify, difficulty, born: now };
-        self.drop_closed();
-        for held in &self.leases {
-            held.leased.work.send_replace(self.work_for(held, &job));
-        }
-        self.jobs.push_back(job);
-        while self.jobs.len() > KEPT_JOBS {
-            self.jobs.pop_front();
-        }
-    }
-
-    /// A consumer has asked for a lease. `keep` it although there is no piece for it.
-    pub(crate) fn lease(&mut self, leased: Leased, keep: bool) {
-        self.drop_closed();
-        let prefix = self.space.take(leased.free);
-        if prefix.is_none() && !keep && self.space.len() >= leased.free {
-            self.overflow.push(leased);
-            return;
-        }
-        let held = Held { leased, prefix };
-        if let (Some(job), State::Open | State::Live) = (self.jobs.back(), self.state) {
-            held.leased.work.send_replace(self.work_for(&held, job));
-        }
-        self.leases.push(held);
-    }
-
-    /// Leases that must go to another connection.
-    pub(crate) fn overflow(&mut self) -> Vec<Leased> {
-        std::mem::take(&mut self.overflow)
-    }
-
     /// The connection is gone: there is no work for anybody, and what is in flight is held, but
     /// for what was sent too often already. `since` is when it gave the first sign of that.
     pub(crate) fn cut(&mut self, why: &str, since: Mono, now: Mono) -> Vec<Settled> {
@@ -293,21 +195,6 @@ impl Desk {
             "sent {MAX_SENDS} times, and each time the connection broke before the pool's verdict"
         );
         tired.into_iter().filter_map(|ticket| self.lost(ticket, &reason)).collect()
-    }
-
-    /// Tells every lease why there is no work, and since when; who knows already is told nothing.
-    pub(crate) fn idle(&mut self, why: &str, since: Mono) {
-        self.drop_closed();
-        let why: Arc<str> = why.into();
-        for held in &self.leases {
-            held.leased.work.send_if_modified(|work| match work {
-                Work::Idle { why: known, .. } if *known == why => false,
-                _ => {
-                    *work = Work::Idle { why: why.clone(), since };
-                    true
-                }
-            });
-        }
     }
 
     /// When what is held is given up, if the pool does not come back.
@@ -425,91 +312,6 @@ impl Desk {
     /// What the pool asks for now.
     pub(crate) const fn difficulty(&self) -> ShareDifficulty {
         self.difficulty
-    }
-
-    /// Leases that were dropped give their pieces back, to those that wait for one.
-    fn drop_closed(&mut self) {
-        let before = self.leases.len();
-        let space = &mut self.space;
-        self.leases.retain(|held| {
-            let open = !held.leased.work.is_closed();
-            if let (false, Some(prefix)) = (open, &held.prefix) {
-                space.give_back(prefix);
-            }
-            open
-        });
-        if self.leases.len() == before {
-            return;
-        }
-        let mut woken = Vec::new();
-        for (at, held) in self.leases.iter_mut().enumerate() {
-            if held.prefix.is_none() {
-                held.prefix = self.space.take(held.leased.free);
-                woken.extend(held.prefix.is_some().then_some(at));
-            }
-        }
-        let job = self.jobs.back().filter(|_| self.state == State::Live);
-        for held in woken.iter().filter_map(|at| self.leases.get(*at)) {
-            if let Some(job) = job {
-                held.leased.work.send_replace(self.work_for(held, job));
-            }
-        }
-    }
-
-    /// Leases that found no piece, though the pool is wide enough, go elsewhere.
-    fn sort_out(&mut self) {
-        let wide = self.space.len();
-        let full = |held: &mut Held| held.prefix.is_none() && held.leased.free <= wide;
-        let out = self.leases.extract_if(.., full).map(|held| held.leased);
-        self.overflow.extend(out);
-    }
-
-    fn work_for(&self, held: &Held, job: &PoolJob) -> Work {
-        let Some(prefix) = &held.prefix else {
-            let why = format!(
-                "the pool gives {} bytes of extranonce2, the lease of {} needs {} of its own",
-                self.space.len(),
-                held.leased.consumer,
-                held.leased.free
-            );
-            return Work::Idle { why: why.into(), since: job.born };
-        };
-        let notify = &job.notify;
-        let prefix = [&notify.coinbase1[..], self.extranonce1.as_bytes(), prefix].concat();
-        Work::Job(Arc::new(Job {
-            id: JobId { source: self.source.clone(), sequence: job.sequence },
-            epoch: self.epoch,
-            born: job.born,
-            header: HeaderTemplate {
-                version: notify.version,
-                roll_mask: 0,
-                prev: notify.prev,
-                bits: notify.bits,
-                ntime: NtimeRange {
-                    earliest: notify.ntime,
-                    start: notify.ntime,
-                    latest: notify.ntime.saturating_add(NTIME_ROLL),
-                },
-            },
-            coinbase: CoinbaseTemplate {
-                prefix: Bytes::from(prefix),
-                free: held.leased.free,
-                suffix: notify.coinbase2.clone(),
-            },
-            branch: notify.branch.clone(),
-            wanted: self.wanted(job),
-            goals: Vec::new(),
-        }))
-    }
-
-    /// What is worth sending up: what the pool asks for, or more while it asks for too little; and
-    /// always what makes a block of the parent chain.
-    fn wanted(&self, job: &PoolJob) -> Target {
-        let over = ShareDifficulty::new(job.difficulty.get() * self.over);
-        let share = Target::from(over.unwrap_or(job.difficulty));
-        let block = job.notify.bits.target().ok();
-        let block = block.filter(|block| block.expected_hashes() >= POW_LIMIT_HASHES * 0.99);
-        block.map_or(share, |block| share.easier(block))
     }
 }
 

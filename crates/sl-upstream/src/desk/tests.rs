@@ -5,8 +5,9 @@ use std::collections::{HashMap, HashSet};
 
 use proptest::{collection::vec, prelude::*};
 use sl_pow::{Prover, ScalarEngine};
+use sl_stratum::Notify;
 use sl_testkit::toy::Zero;
-use sl_work::{Ask, Claim, Lease, SourceEnd, SourceHandle, WorkSource, source, verify};
+use sl_work::{Ask, Claim, Job, Lease, SourceEnd, SourceHandle, WorkSource, source, verify};
 
 use super::*;
 

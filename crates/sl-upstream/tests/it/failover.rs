@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use sl_ports::{Clock, Randomness};
 use sl_pow::{Prover, ScalarEngine};
-use sl_supervise::{ServiceSpec, Supervisor};
+use sl_supervise::ServiceSpec;
 use sl_testkit::{
     contract,
     scripted::{Scripted, refused, share, taken},
@@ -17,9 +17,8 @@ use sl_upstream::{
 };
 use sl_work::{Ask, Job, Lease, Outcome, SourceHandle, SourceId, Unfit, Verdict, Work, WorkSource};
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
-use crate::soon;
+use crate::{Supervised, soon};
 
 /// A group under test, on a paused clock.
 struct Group {
@@ -27,8 +26,7 @@ struct Group {
     failover: Failover,
     source: SourceHandle,
     status: watch::Receiver<FailoverStatus>,
-    stop: CancellationToken,
-    done: tokio::task::JoinHandle<()>,
+    service: Supervised,
 }
 
 impl Group {
@@ -41,14 +39,8 @@ impl Group {
         let (source, status) = (failover.source(), failover.status());
         let service = failover.clone();
         let spec = ServiceSpec::new("pools", "a group", move |ctx| service.clone().run(ctx));
-        let supervisor =
-            Supervisor::new(vec![spec], randomness.rng("supervisor")).expect("one service");
-        let stop = CancellationToken::new();
-        let token = stop.clone();
-        let done = tokio::spawn(async move {
-            supervisor.run(token).await;
-        });
-        Self { clock, failover, source, status, stop, done }
+        let service = Supervised::start(spec, &randomness);
+        Self { clock, failover, source, status, service }
     }
 
     fn now(&self) -> Mono {
@@ -78,8 +70,7 @@ impl Group {
     }
 
     async fn stop(self) {
-        self.stop.cancel();
-        soon(self.done).await.expect("it stops");
+        self.service.stop().await;
     }
 }
 
@@ -117,14 +108,20 @@ fn members(a: &Scripted, b: &Scripted) -> Vec<Member> {
     vec![Member::new(a.source(), 0, 100), Member::new(b.source(), 1, 100)]
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_failure_is_one_new_epoch_with_the_standbys_job() {
+/// Two pools with a job each, a group that works for the first, and a lease of it.
+async fn both_work() -> (Scripted, Scripted, Group, Lease) {
     let (mut a, mut b) = pair();
-    let mut group = Group::over(members(&a, &b));
-    let mut lease = group.lease(&mut [&mut a, &mut b]).await;
+    let group = Group::over(members(&a, &b));
+    let lease = group.lease(&mut [&mut a, &mut b]).await;
     b.job(1, true, group.now());
     a.job(1, true, group.now());
     settle(&mut [&mut a, &mut b]).await;
+    (a, b, group, lease)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_one_new_epoch_with_the_standbys_job() {
+    let (mut a, mut b, mut group, mut lease) = both_work().await;
     assert_eq!(group.current(), "a", "the first choice needs no dwell");
     assert_eq!((a.leased(), b.leased()), (1, 1), "the standby holds a lease and a job");
     let first = job(&mut lease);
@@ -170,12 +167,7 @@ async fn a_failure_is_one_new_epoch_with_the_standbys_job() {
 
 #[tokio::test(start_paused = true)]
 async fn it_comes_back_after_the_dwell_and_not_before() {
-    let (mut a, mut b) = pair();
-    let group = Group::over(members(&a, &b));
-    let mut lease = group.lease(&mut [&mut a, &mut b]).await;
-    a.job(1, true, group.now());
-    b.job(1, true, group.now());
-    settle(&mut [&mut a, &mut b]).await;
+    let (mut a, mut b, group, mut lease) = both_work().await;
     a.idle("gone", group.now());
     settle(&mut [&mut a, &mut b]).await;
     assert_eq!(group.current(), "b");
@@ -217,12 +209,7 @@ async fn a_flapping_pool_is_left_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn both_down_then_one_up() {
-    let (mut a, mut b) = pair();
-    let mut group = Group::over(members(&a, &b));
-    let mut lease = group.lease(&mut [&mut a, &mut b]).await;
-    a.job(1, true, group.now());
-    b.job(1, true, group.now());
-    settle(&mut [&mut a, &mut b]).await;
+    let (mut a, mut b, mut group, mut lease) = both_work().await;
     let before = job(&mut lease);
     b.idle("b is gone", group.now());
     a.idle("a is gone", group.now());
@@ -271,12 +258,7 @@ async fn a_narrow_standby_is_named_and_left_alone() {
 #[tokio::test(start_paused = true)]
 async fn refusals_and_silence_open_the_breaker() {
     for silent in [false, true] {
-        let (mut a, mut b) = pair();
-        let mut group = Group::over(members(&a, &b));
-        let mut lease = group.lease(&mut [&mut a, &mut b]).await;
-        a.job(1, true, group.now());
-        b.job(1, true, group.now());
-        settle(&mut [&mut a, &mut b]).await;
+        let (mut a, mut b, mut group, mut lease) = both_work().await;
         let first = job(&mut lease);
         for nonce in 0..12 {
             if group.current() != "a" {

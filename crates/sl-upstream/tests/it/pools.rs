@@ -12,7 +12,7 @@ use std::{
 
 use serde_json::{Value, json};
 use sl_ports::{Clock, Randomness};
-use sl_supervise::{ServiceSpec, Supervisor};
+use sl_supervise::ServiceSpec;
 use sl_testkit::proxy::{Faults, Proxy};
 use sl_upstream::{
     FailoverRules, FailoverStatus, GroupStatus, Plans, PoolEntry, PoolFigures, PoolGroup,
@@ -27,6 +27,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    Supervised,
     scripted::{job, send},
     soon,
 };
@@ -123,8 +124,7 @@ pub(crate) struct Running {
     group: PoolGroup,
     source: SourceHandle,
     pub(crate) status: GroupStatus,
-    stop: CancellationToken,
-    done: JoinHandle<()>,
+    service: Supervised,
 }
 
 impl Running {
@@ -139,14 +139,8 @@ impl Running {
         group.set(plans).expect("a known strategy");
         let service = group.clone();
         let spec = ServiceSpec::new("pools", "pools", move |ctx| service.clone().run(ctx));
-        let supervisor =
-            Supervisor::new(vec![spec], randomness.rng("supervisor")).expect("one service");
-        let stop = CancellationToken::new();
-        let token = stop.clone();
-        let done = tokio::spawn(async move {
-            supervisor.run(token).await;
-        });
-        Self { source: group.source(), status: group.status(), group, stop, done }
+        let service = Supervised::start(spec, &randomness);
+        Self { source: group.source(), status: group.status(), group, service }
     }
 
     pub(crate) async fn lease(&self) -> Lease {
@@ -184,8 +178,7 @@ impl Running {
     }
 
     pub(crate) async fn stop(self) {
-        self.stop.cancel();
-        soon(self.done).await.expect("it stops");
+        self.service.stop().await;
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sl_ports::{Clock, Randomness, tls::server::Acceptor};
 use sl_pow::{Prover, ScalarEngine};
 use sl_stratum::Password;
-use sl_supervise::{ServiceSpec, Supervisor};
+use sl_supervise::ServiceSpec;
 use sl_testkit::toy::Zero;
 use sl_upstream::{Pool, PoolOptions, PoolState, PoolStatus, Upstream};
 use sl_work::{Ask, Claim, Job, Lease, Outcome, Proven, SourceId, Ticket, WorkSource, verify};
@@ -16,7 +16,8 @@ use tokio::{
     sync::watch,
     time::timeout,
 };
-use tokio_util::sync::CancellationToken;
+
+use crate::Supervised;
 
 /// Waits for what must come, under a guard that only a hanging test meets.
 pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
@@ -169,8 +170,7 @@ pub(crate) fn nonces(submits: &[Value]) -> Vec<u32> {
 pub(crate) struct Running {
     pub(crate) source: sl_work::SourceHandle,
     pub(crate) status: watch::Receiver<PoolStatus>,
-    stop: CancellationToken,
-    done: tokio::task::JoinHandle<()>,
+    service: Supervised,
 }
 
 pub(crate) fn start(pool: &ScriptedPool) -> Running {
@@ -194,14 +194,8 @@ pub(crate) fn start_at(url: &str, user: &str, options: PoolOptions) -> Running {
     let (source, status) = (upstream.source(), upstream.status());
     let spec =
         ServiceSpec::new("pool.test", "a scripted pool", move |ctx| upstream.clone().run(ctx));
-    let supervisor =
-        Supervisor::new(vec![spec], randomness.rng("supervisor")).expect("one service");
-    let stop = CancellationToken::new();
-    let token = stop.clone();
-    let done = tokio::spawn(async move {
-        supervisor.run(token).await;
-    });
-    Running { source, status, stop, done }
+    let service = Supervised::start(spec, &randomness);
+    Running { source, status, service }
 }
 
 impl Running {
@@ -221,8 +215,7 @@ impl Running {
     }
 
     pub(crate) async fn stop(self) {
-        self.stop.cancel();
-        soon(self.done).await.expect("it stops");
+        self.service.stop().await;
     }
 }
 

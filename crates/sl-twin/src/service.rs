@@ -19,7 +19,7 @@ use crate::{
 };
 
 mod crew;
-mod tell;
+pub(crate) mod tell;
 
 /// How long a machine that starts warm has been on: long enough for its chips and its fans.
 const WARM: Duration = Duration::from_secs(600);
@@ -258,5 +258,34 @@ impl Twins {
                  encryption: simulations for tests, not machines"
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sl_units::Mono;
+
+    use super::*;
+
+    #[test]
+    fn machines_are_what_their_settings_say_and_where() {
+        let settings = MachinesSettings {
+            count: 7,
+            net: "127.7.1.0/29".parse().expect("a net"),
+            inlet: 35.0,
+            altitude: 1600.0,
+            nameplate: "9050/3260".parse().ok(),
+            ..MachinesSettings::default()
+        };
+        let specs = settings.specs("stratum+tcp://127.0.0.1:3333", "x");
+        assert_eq!(specs.len(), 6, "no further than the net");
+        let spec = specs.last().expect("the sixth").clone();
+        assert_eq!((spec.place.inlet_c, spec.place.altitude_m), (35.0, 1600.0));
+        assert_eq!(spec.pools[0].user, "farm.1x6");
+        let machine = Machine::new(spec, Mono::default());
+        let readings = machine.readings(Mono::default());
+        assert_eq!(readings.network.netmask.to_string(), "255.255.255.248");
+        assert_eq!(readings.rate_ideal.to_string(), "9.05 GH/s");
+        assert!((machine.truth().inlet_c - 35.0).abs() < 0.1);
     }
 }

@@ -60,7 +60,7 @@ pub struct Summary {
     #[serde(default)]
     pub hashes: Option<u64>,
     /// Seconds from the first of these hashes to the last: without the start, the choice of an engine
-    /// and the wait for the first job, with pauses and waits after it; `null` before the first.
+    /// and the wait for the first job, with pauses and waits after it; `null` before the first, and where only virtual machines hash.
     #[serde(default)]
     pub hashing_s: Option<f64>,
     /// Why this machine's engines rest: `battery` or `load`; `null` while they do not.
@@ -369,5 +369,24 @@ impl Summary {
             services: BTreeMap::new(),
             process: Process::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// While all runs a rate is that of the last seconds; of a run, hashes over the time of hashing.
+    #[test]
+    fn the_rate_of_a_run_is_its_hashes_over_their_time() {
+        let mut before = Summary::empty(Mode::Educational);
+        (before.uptime_s, before.hashrate_hs) = (20.0, Some(900.0));
+        let mut after = before.clone();
+        (after.hashes, after.hashing_s) = (Some(12_000), Some(16.0));
+        assert_eq!(after.clone().after(before.clone()).hashrate_hs, Some(750.0));
+        after.world = Some(World { time_factor: 1.0, hash_scale: 4.0, seed: 1 });
+        assert_eq!(after.clone().after(before.clone()).hashrate_hs, Some(3000.0));
+        (after.hashes, after.hashing_s) = (Some(0), None);
+        assert_eq!(after.after(before).hashrate_hs, Some(900.0), "nothing was hashed");
     }
 }

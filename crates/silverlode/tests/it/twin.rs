@@ -42,6 +42,8 @@ fn wrong_words_are_refused_with_what_is_allowed() {
     refused(&["--inlet", "warm"], &["found \"warm\"", "from -40 to 80"]);
     refused(&["--scenario", "wrong.yaml"], &["2 mistakes in the scenario"]);
     refused(&["--scenario", "wrong.yaml", "--live"], &["2 mistakes in the scenario"]);
+    let live = &["--scenario", "one.yaml", "--live", "--count", "2"];
+    refused(live, &["one.yaml names 3 machines, machines.count has 2"]);
     refused(&["--scenario", "quiet.yaml", "--count", "0"], &["machines.count is 0"]);
     let plot = |words: &[&'static str]| [&["plot", "--scenario", "one.yaml"], words].concat();
     refused(&plot(&["--out", "day.png"]), &["found day.png", ".svg"]);

@@ -49,3 +49,22 @@ async fn the_report_button_is_heard_whoever_presses_it() {
     stop.cancel();
     running.await.expect("it ends");
 }
+
+#[tokio::test]
+async fn every_machine_presses_its_button_once_it_is_up() {
+    let hall = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await.expect("a free port");
+    let addresses = [5, 6].map(|last| Ipv4Addr::new(127, 77, 2, last));
+    let (mut farm, ends) = farm(addresses);
+    farm.report_port = hall.local_addr().expect("bound").port();
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(farm.run(stop.clone()));
+    crate::service::tell::reports(&ends.handles).await;
+    let mut heard = BTreeSet::new();
+    while heard.len() < addresses.len() {
+        let (_, sender) = hall.recv_from(&mut [0; 128]).await.expect("it arrives");
+        heard.insert(sender.ip());
+    }
+    assert_eq!(heard, addresses.map(Into::into).into());
+    stop.cancel();
+    running.await.expect("it ends");
+}

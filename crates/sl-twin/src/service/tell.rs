@@ -69,7 +69,7 @@ pub(super) async fn jobs(
 }
 
 /// Presses the report button of each machine once it is up.
-pub(super) async fn reports(machines: &[MachineHandle]) {
+pub(crate) async fn reports(machines: &[MachineHandle]) {
     for handle in machines {
         let mut handle = handle.clone();
         let up =

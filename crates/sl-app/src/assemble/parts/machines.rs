@@ -118,6 +118,13 @@ impl Parts {
         let scenario = Scenario::read(&path.display().to_string(), &text)
             .map_err(|wrong| AssembleError::Scenario(wrong.to_string()))?;
         let (model, count) = (settings.model.model(), usize::from(settings.count));
+        let named = scenario.machines();
+        if named > count {
+            let path = path.display();
+            let wrong =
+                format!("{path} names {named} machines, machines.count has {count} of them");
+            return Err(AssembleError::Scenario(wrong));
+        }
         let timeline = scenario.timeline(model, count, self.ports.randomness.root());
         Ok(timeline.spans().to_vec())
     }

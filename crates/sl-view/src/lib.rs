@@ -60,7 +60,8 @@ pub struct Summary {
     #[serde(default)]
     pub hashes: Option<u64>,
     /// Seconds from the first of these hashes to the last: without the start, the choice of an engine
-    /// and the wait for the first job, with pauses and waits after it; `null` before the first, and where only virtual machines hash.
+    /// and the wait for the first job, with pauses and waits after it; `null` before the first, and
+    /// where only virtual machines hash.
     #[serde(default)]
     pub hashing_s: Option<f64>,
     /// Why this machine's engines rest: `battery` or `load`; `null` while they do not.

@@ -13,6 +13,7 @@
 
 #![forbid(unsafe_code)]
 
+mod button;
 mod crowd;
 mod kinds;
 mod programs;
@@ -50,10 +51,12 @@ async fn judged() -> anyhow::Result<bool> {
     let mut words = std::env::args().skip(1);
     let binary = words.next().context("the first argument is the path of silverlode")?;
     let wanted: Vec<String> = words.collect();
-    let known = |word: &String| word == "crowd" || KINDS.iter().any(|kind| kind.is(word));
+    let known = |word: &String| {
+        word == "crowd" || word == "button" || KINDS.iter().any(|kind| kind.is(word))
+    };
     if let Some(word) = wanted.iter().find(|word| !known(word)) {
         let kinds: Vec<String> = KINDS.iter().map(Kind::name).collect();
-        bail!("found kind {word:?}, allowed are crowd, {}", kinds.join(", "));
+        bail!("found kind {word:?}, allowed are button, crowd, {}", kinds.join(", "));
     }
     LocalSet::new().run_until(trials(binary, wanted)).await
 }
@@ -80,8 +83,12 @@ async fn trials(binary: String, wanted: Vec<String>) -> anyhow::Result<bool> {
     while let Some(done) = running.join_next().await {
         count(done?);
     }
+    let also = |name: &str| wanted.is_empty() || wanted.iter().any(|word| word == name);
+    if also("button") {
+        count(button::trial(&folder, &KINDS[0], 48, MACHINES, &old).await);
+    }
     // A crowd takes its ports on the whole loopback device, so it comes when the others have gone.
-    if wanted.is_empty() || wanted.iter().any(|word| word == "crowd") {
+    if also("crowd") {
         let pool = Gateway::start(&folder, "crowd", 13_461, 6)?;
         let twins = Twins::start(&folder, &KINDS[0], 64, crowd::MACHINES, &pool)?;
         count(crowd::trial(&KINDS[0], &twins).await);

@@ -144,7 +144,7 @@ pub(crate) struct Twins {
 }
 
 impl Twins {
-    /// `count` of them from 127.7.`net`.1 on.
+    /// `count` of them from 127.7.`net`.1 on; each presses its report button once.
     pub(crate) fn start(
         folder: &Folder,
         kind: &Kind,
@@ -171,6 +171,7 @@ impl Twins {
             &user,
             "--threads",
             "1",
+            "--report",
         ];
         let program = folder.start(&format!("{net}"), &words, "")?;
         Ok(Self { _program: program, net, count })

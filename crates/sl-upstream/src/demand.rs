@@ -120,7 +120,7 @@ impl Demand {
         let measured = self.rate(Self::WINDOW, now).filter(|rate| rate.lasted >= Self::LEAST);
         let Some(rate) = measured.or_else(|| self.told()) else { return Advice::default() };
         // Machines that are just coming are more than half a minute says.
-        let last = self.rate(Self::LAST, now).map_or(0.0, Rate::at_most);
+        let last = self.rate(Self::LAST, now).map_or(0.0, |rate| rate.difficulty);
         self.advise(pool, rate, rate.at_most().max(last), now)
     }
 
@@ -263,6 +263,57 @@ mod tests {
         let mut demand = Demand::new(rules);
         assert_eq!(demand.look(difficulty(524_288.0), at(0)).over, None, "2,765 shares a second");
         assert_eq!(demand.look(difficulty(65_536.0), at(1)).over, Some(8.0), "22,120 are too many");
+    }
+
+    /// The end of an eighth of a second.
+    fn end(eighth: u32) -> Mono {
+        Mono::from_start(Demand::SLOT * (eighth + 1) - Duration::from_millis(1))
+    }
+
+    /// So much work comes within an eighth of a second, in shares of what is asked for.
+    fn come(demand: &mut Demand, rate: f64, eighth: u32) {
+        let now = end(eighth);
+        let over = demand.over();
+        for _ in 0..(rate / over / 8.0).round() as u32 {
+            demand.came(over, now);
+        }
+    }
+
+    #[test]
+    fn a_farm_that_is_coming_in_is_not_let_loose_again() {
+        let mut demand = Demand::new(DemandRules::default());
+        let mut before = 1.0;
+        for eighth in 0..60 * 8 {
+            // A thousand shares a second more each second, up to 22,000.
+            come(&mut demand, f64::from(eighth).mul_add(125.0, 125.0).min(22_000.0), eighth);
+            let now = end(eighth);
+            if eighth % 16 == 0 {
+                let _ = demand.look(difficulty(1.0), now);
+            } else if eighth > 100 {
+                let _ = demand.hurry(difficulty(1.0), now);
+            }
+            assert!(demand.over() >= before, "{} after {before}", demand.over());
+            before = demand.over();
+        }
+        assert_eq!(before, 8.0);
+    }
+
+    #[test]
+    fn a_stall_of_our_own_is_forgiven_in_half_a_minute() {
+        let mut demand = Demand::new(DemandRules::default());
+        let all = 2765.0;
+        (0..320).for_each(|eighth| come(&mut demand, all, eighth));
+        // Nothing for two seconds, then all of it at once.
+        come(&mut demand, all * 17.0, 336);
+        let advice = demand.hurry(difficulty(1.0), end(336));
+        assert_eq!(advice.over, Some(2.0));
+        for eighth in 337..337 + 31 * 8 {
+            come(&mut demand, all, eighth);
+            if eighth % 16 == 0 {
+                let _ = demand.look(difficulty(1.0), end(eighth));
+            }
+        }
+        assert_eq!(demand.over(), 1.0);
     }
 
     #[test]

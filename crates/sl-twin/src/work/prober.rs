@@ -133,3 +133,78 @@ async fn visit(
     };
     timeout(patience.connect, talk).await.unwrap_or(Ok(false))
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncBufReadExt, BufReader},
+        net::TcpListener,
+    };
+
+    use super::*;
+    use crate::conf::PoolConf;
+
+    /// A pool that takes on whoever subscribes: its address, and what is said to it.
+    async fn pool() -> (String, tokio::sync::mpsc::UnboundedReceiver<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("stratum+tcp://{}", listener.local_addr().expect("bound"));
+        let (say, said) = tokio::sync::mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (reads, mut writes) = stream.into_split();
+                let mut lines = BufReader::new(reads).lines();
+                while let Ok(Some(line)) = lines.next_line().await {
+                    let _heard = say.send(line);
+                    let welcome = b"{\"id\":1,\"result\":[[],\"0a0b\",4],\"error\":null}\n";
+                    let _sent = writes.write_all(welcome).await;
+                }
+            }
+        });
+        (url, said)
+    }
+
+    #[tokio::test]
+    async fn a_pool_is_asked_once_for_all_machines_that_name_it() {
+        let ((first, mut asked), (second, mut asked_later)) = (pool().await, pool().await);
+        let dead = "stratum+tcp://127.0.0.1:1".to_owned();
+        let plan = |urls: [&str; 3], generation| {
+            let pools = urls.map(|url| PoolConf { url: url.to_owned(), ..PoolConf::default() });
+            Arc::new(PoolPlan { pools, generation, wanted: true, bad_shares: 0.0 })
+        };
+        let (plans, machines): (Vec<_>, Vec<_>) = (1..=100)
+            .map(|last| {
+                let (plan, followed) = watch::channel(plan([&first, &dead, ""], 1));
+                (plan, (Ipv4Addr::new(127, 77, 5, last), followed))
+            })
+            .unzip();
+        let (answering, mut heard) = watch::channel(Answering::default());
+        let (clock, lookups) = (Clock::real(), Arc::new(Semaphore::new(1)));
+        let prober = Prober { machines, clock, patience: Patience::REAL, lookups, answering };
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(prober.run(stop.clone()));
+        let round = |heard: &Answering| {
+            let mut heard: Vec<_> = heard.iter().map(|(url, it)| (url.clone(), *it)).collect();
+            heard.sort();
+            heard
+        };
+        heard.changed().await.expect("it runs");
+        let mut wanted = vec![(first.clone(), true), (dead.clone(), false)];
+        wanted.sort();
+        assert_eq!(round(&heard.borrow_and_update()), wanted);
+
+        // One that is named anew is asked at once, the others in their minute; who has one pool has
+        // none in reserve.
+        plans[7].send_replace(plan([&first, &second, ""], 2));
+        plans[8].send_replace(plan([&dead, "", ""], 2));
+        heard.changed().await.expect("it runs");
+        wanted.push((second, true));
+        wanted.sort();
+        assert_eq!(round(&heard.borrow_and_update()), wanted);
+        stop.cancel();
+        running.await.expect("it ends");
+        let visits = |asked: &mut tokio::sync::mpsc::UnboundedReceiver<String>| {
+            std::iter::from_fn(|| asked.try_recv().ok()).count()
+        };
+        assert_eq!((visits(&mut asked), visits(&mut asked_later)), (1, 1));
+    }
+}

@@ -91,14 +91,13 @@ fn a_start_that_cannot_be_is_told_once() {
 /// What a newcomer does first: machines, and nobody at the pool.
 #[test]
 fn nobody_at_the_pool_is_told_once_with_the_cure() {
-    let free = |address: &str| {
-        let probe = TcpListener::bind((address, 0)).expect("a free port");
-        probe.local_addr().expect("bound").port()
-    };
+    let probes = ["127.0.0.1", "127.83.0.1", "127.83.0.1"]
+        .map(|address| TcpListener::bind((address, 0)).expect("a free port"));
+    let [dead, web, program] =
+        probes.each_ref().map(|probe| probe.local_addr().expect("bound").port());
+    drop(probes);
     let home = Home::new();
-    let pool = format!("stratum+tcp://127.0.0.1:{}", free("127.0.0.1"));
-    let (web, program) = (free("127.83.0.1"), free("127.83.0.1"));
-    let ports = format!("{web},{program}");
+    let (pool, ports) = (format!("stratum+tcp://127.0.0.1:{dead}"), format!("{web},{program}"));
     let words = ["twin", "--count", "2", "--net", "127.83.0.0/29", "--ports", &ports, "-t", "1"];
     let words =
         [&words[..], &["--pool", &pool, "--json", "--log", "json", "--for", "300s"]].concat();

@@ -35,7 +35,7 @@ pub(super) struct Life {
     board: u64,
     /// When the mining program started.
     program: u64,
-    /// When a pool last answered.
+    /// When a pool last gave work.
     pool: u64,
     /// Seconds in a row off the network.
     offline: u64,
@@ -165,7 +165,8 @@ impl Machine {
         if self.life.offline == POOL_LOST_S {
             self.pools.lose_all();
         }
-        if self.seconds <= self.lead || self.pools.any_alive() {
+        // One in reserve that answers is none yet.
+        if self.seconds <= self.lead || self.pools.any_active() {
             self.life.pool = self.seconds;
         }
         let sleeps = self.kept.conf.work_mode == 1;
@@ -196,7 +197,7 @@ impl Machine {
                     self.say("no pool for 20 minutes, power off");
                 }
             }
-            State::WaitsForPool if self.pools.any_alive() => {
+            State::WaitsForPool if self.pools.any_active() => {
                 self.enter(State::Starting);
                 self.say("pool is back, power on");
             }

@@ -109,6 +109,11 @@ impl Pools {
         self.places.iter().any(|place| place.alive)
     }
 
+    /// Whether any gives work.
+    pub(super) fn any_active(&self) -> bool {
+        self.places.iter().any(|place| place.active)
+    }
+
     pub(super) const fn tally(&self) -> Tally {
         self.tally
     }

@@ -77,6 +77,23 @@ fn twenty_minutes_without_a_pool_are_too_long() {
 }
 
 #[test]
+fn a_pool_that_answers_and_gives_no_work_is_none() {
+    let mut bench = Bench::l7();
+    bench.run(5).pool = false;
+    let mut run = |minutes| {
+        for _ in 0..minutes {
+            bench.run(MINUTE);
+            bench.machine.pool(1, PoolEvent::Alive, bench.now());
+        }
+        bench.readings()
+    };
+    let shown = run(3);
+    assert!(shown.pools[1].alive && !bad(shown.status.network), "it does answer");
+    assert_eq!((shown.state, shown.rate_5s.hs()), (State::Mining, 0.0));
+    assert_eq!(run(19).state, State::WaitsForPool);
+}
+
+#[test]
 fn off_the_network_no_pool_lives_for_long() {
     let mut bench = Bench::l7();
     let now = bench.run(5).now();

@@ -4,7 +4,7 @@ use std::{net::Ipv4Addr, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
-use super::{LOADS, ONE_OF, Stage, Watched, settled, spread, unharmed};
+use super::{LOADS, ONE_OF, Stage, settled, spread, unharmed};
 use crate::{
     BenchError, Bound, Figure,
     gateway::Gateway,
@@ -31,7 +31,7 @@ pub(super) async fn run(rig: &Rig) -> Result<Vec<Figure>, BenchError> {
     let windows = rig.or(3, 5);
     // In the long run those who send slowly are turned away, all at once, and come back while it is
     // watched.
-    let time = Duration::from_secs(rig.or(3, 12));
+    let seconds = rig.or(3, 12);
     let messages = rig.or(100_000, 1_000_000);
     let pool = rig.pool(ONE_OF).await?;
     let more = format!("  shares_per_minute: 30\n{BALANCERS}");
@@ -44,7 +44,7 @@ pub(super) async fn run(rig: &Rig) -> Result<Vec<Figure>, BenchError> {
         flood: Herd::start(rig, 1, rig.load_cpu).await?,
         burner: Herd::start(rig, 1, rig.gateway_cpu).await?,
         pool,
-        time,
+        seconds,
         floods: 0,
         done: FloodFigures::default(),
         all: Figures::default(),
@@ -105,7 +105,7 @@ struct Field {
     burner: Herd,
     pool: Pool,
     /// How long a turn is watched.
-    time: Duration,
+    seconds: u32,
     /// Floods so far, and what they have done.
     floods: u8,
     done: FloodFigures,
@@ -114,8 +114,7 @@ struct Field {
 
 impl Field {
     async fn quiet(&mut self, phase: &mut Phase) -> Result<(), BenchError> {
-        let watched = self.watch().await?;
-        phase.add(watched, 0.0);
+        phase.add(self.watch().await?, 0.0);
         Ok(())
     }
 
@@ -123,10 +122,10 @@ impl Field {
         self.begin_flood(rig).await?;
         sleep(SETTLE).await;
         let (load, begin) = (self.flood.cpu_s(), Instant::now());
-        let watched = self.watch().await?;
+        let turn = self.watch().await?;
         let load = (self.flood.cpu_s() - load) / begin.elapsed().as_secs_f64();
         self.end_flood().await?;
-        phase.add(watched, load);
+        phase.add(turn, load);
         Ok(())
     }
 
@@ -137,14 +136,14 @@ impl Field {
         load: f64,
         phase: &mut Phase,
     ) -> Result<(), BenchError> {
-        let time = self.time + 2 * SETTLE;
+        let time = Duration::from_secs(self.seconds.into()) + 2 * SETTLE;
         self.burner.burn(gateway, time).await?;
         self.flood.burn(load, time).await?;
         sleep(SETTLE).await;
-        let watched = self.watch().await?;
+        let turn = self.watch().await?;
         self.burner.burnt().await?;
         self.flood.burnt().await?;
-        phase.add(watched, load);
+        phase.add(turn, load);
         Ok(())
     }
 
@@ -186,28 +185,39 @@ impl Field {
     }
 
     /// A turn: every one has one job, in its middle, so that none has more of what jobs delay.
-    async fn watch(&mut self) -> Result<Watched, BenchError> {
-        self.all.add(self.stage.herd.figures().await?);
-        let job = async {
-            sleep(self.time / 2).await;
-            self.pool.job(false);
-        };
-        let (mut watched, ()) = tokio::try_join!(self.stage.watch(self.time), async {
-            job.await;
-            Ok(())
-        })?;
-        let latencies = std::mem::take(&mut watched.seen.latencies);
-        self.all.add(std::mem::take(&mut watched.seen));
-        watched.seen.latencies = latencies;
-        Ok(watched)
+    async fn watch(&mut self) -> Result<Turn, BenchError> {
+        let Self { stage, all, .. } = self;
+        all.add(stage.herd.figures().await?);
+        let (before, begin) = (stage.gateway.cpu(), Instant::now());
+        let mut seconds = Vec::new();
+        for second in 0..self.seconds {
+            if second == self.seconds / 2 {
+                self.pool.job(false);
+            }
+            sleep(Duration::from_secs(1)).await;
+            let mut seen = stage.herd.figures().await?;
+            seconds.push(std::mem::take(&mut seen.latencies));
+            all.add(seen);
+        }
+        let cpu = stage.gateway.cpu().since(&before).total_s() / begin.elapsed().as_secs_f64();
+        Ok(Turn { seconds, cpu })
     }
+}
+
+/// What was seen in a turn.
+struct Turn {
+    /// How long answers took in each of its seconds, in microseconds, sorted.
+    seconds: Vec<Vec<u32>>,
+    /// Of the gateway, as a part of a core.
+    cpu: f64,
 }
 
 /// What was seen in turns of one kind.
 #[derive(Default)]
 struct Phase {
-    /// Of each turn, in microseconds, sorted.
+    /// How long answers took in each turn, in microseconds, sorted; and in each second.
     latencies: Vec<Vec<u32>>,
+    seconds: Vec<Vec<u32>>,
     /// Of the gateway, as a part of a core.
     cpu: Vec<f64>,
     /// Of the flood's processes, or of those in their place.
@@ -215,10 +225,13 @@ struct Phase {
 }
 
 impl Phase {
-    fn add(&mut self, watched: Watched, load: f64) {
-        self.cpu.push(watched.used.total_s() / watched.lasted);
+    fn add(&mut self, turn: Turn, load: f64) {
+        self.cpu.push(turn.cpu);
         self.load.push(load);
-        self.latencies.push(watched.seen.latencies);
+        let mut all = turn.seconds.concat();
+        all.sort_unstable();
+        self.latencies.push(all);
+        self.seconds.extend(turn.seconds);
     }
 
     fn last_cpu(&self) -> f64 {
@@ -229,28 +242,30 @@ impl Phase {
         self.load.last().copied().unwrap_or_default()
     }
 
-    /// A quantile of each turn, in milliseconds.
-    fn quantiles(&self, part: f64) -> Vec<f64> {
-        let of = |turn: &Vec<u32>| quantile(turn, part).map_or(f64::NAN, |it| f64::from(it) / 1e3);
-        self.latencies.iter().map(of).collect()
-    }
-
-    /// The median turn's quantile.
+    /// The median turn's quantile, in milliseconds.
     fn latency(&self, part: f64) -> f64 {
-        median(&self.quantiles(part))
+        median(&quantiles(&self.latencies, part))
     }
 
     fn figures(&self, when: &str) -> Vec<Figure> {
-        let worst = self.quantiles(0.99).into_iter().fold(f64::NAN, f64::max);
+        let worst = quantiles(&self.latencies, 0.99).into_iter().fold(f64::NAN, f64::max);
+        let second = median(&quantiles(&self.seconds, 0.99));
         let time =
             |what: &str, ms| Figure::new(&format!("acknowledgement {when}, {what}"), ms, "ms");
         vec![
             time("median", self.latency(0.5)),
             time("p99", self.latency(0.99)),
+            time("p99 of the median second", second),
             time("p99 of the worst turn", worst),
             Figure::new(&format!("gateway {when}"), median(&self.cpu), "of a core"),
         ]
     }
+}
+
+/// A quantile of each, in milliseconds.
+fn quantiles(sorted: &[Vec<u32>], part: f64) -> Vec<f64> {
+    let of = |one: &Vec<u32>| quantile(one, part).map_or(f64::NAN, |it| f64::from(it) / 1e3);
+    sorted.iter().map(of).collect()
 }
 
 /// The middle one; of two the lower.
@@ -266,14 +281,15 @@ mod tests {
 
     #[test]
     fn the_median_turn_counts() {
-        let phase = Phase {
-            latencies: vec![vec![1000, 2000], vec![9000, 90_000], vec![1500, 3000]],
-            cpu: vec![0.5, 0.1, 0.2],
-            load: Vec::new(),
-        };
+        let mut phase = Phase::default();
+        let turns: [(f64, [u32; 2]); 3] =
+            [(0.5, [2000, 1000]), (0.1, [9000, 90_000]), (0.2, [1500, 3000])];
+        for (cpu, seconds) in turns {
+            phase.add(Turn { seconds: seconds.map(|it| vec![it]).into(), cpu }, 0.0);
+        }
         assert_eq!((phase.latency(0.5), phase.latency(0.99)), (1.5, 3.0));
         let shown: Vec<Option<f64>> = phase.figures("now").iter().map(|it| it.value).collect();
-        assert_eq!(shown, [Some(1.5), Some(3.0), Some(90.0), Some(0.2)]);
+        assert_eq!(shown, [1.5, 3.0, 2.0, 90.0, 0.2].map(Some));
         assert!(median(&[]).is_nan() && median(&[4.0, 2.0]) == 2.0);
     }
 }

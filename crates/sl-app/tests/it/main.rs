@@ -8,7 +8,11 @@ mod pools;
 mod settings;
 mod twins;
 
-use std::{net::TcpListener, time::Duration};
+use std::{
+    net::TcpListener,
+    sync::atomic::{AtomicU16, Ordering},
+    time::Duration,
+};
 
 use sl_app::{Builder, Composition, Plan, Ports, Settings, View};
 use sl_supervise::{Cause, Outcome};
@@ -59,10 +63,13 @@ impl Running {
     }
 }
 
-/// So many free ports in a row on loopback.
+/// So many free ports in a row on loopback, below those that the system gives to connections. Each
+/// caller has its own: whoever runs beside it may be about to listen.
 fn free_ports(count: u16) -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let base = 20_000 + (std::process::id() as u16 % 120) * 100;
     (0..200)
-        .map(|attempt| 20_000 + (std::process::id() as u16 % 200) * 100 + attempt * count)
+        .map(|_| base + NEXT.fetch_add(count, Ordering::Relaxed))
         .find(|first| {
             let taken = (*first..first + count).map(|port| TcpListener::bind(("127.0.0.1", port)));
             taken.collect::<Result<Vec<_>, _>>().is_ok()

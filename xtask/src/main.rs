@@ -43,7 +43,7 @@ usage: cargo xtask COMMAND
   advisories          security advisories for Cargo.lock; --db PATH, --require, --lock FILE
   weigh               build seconds by crate, from scratch in target/weigh; --package NAME, --dev, --top N
   bench gateway [SCENARIO]  the gateway under load, on a quiet machine: figures as JSON and as a table
-      --quick         fewer machines, shorter times: all in less than three minutes
+      --quick         fewer machines, shorter times: all in about four minutes
       --write         all figures that are known into docs/bench-gateway.md as well
   ci                  what CI runs: .ci/run
 

@@ -26,7 +26,7 @@ enum Command {
         /// One scenario alone [default: all]
         #[arg(value_enum)]
         scenario: Option<Scenario>,
-        /// All in less than three minutes: fewer machines, shorter times
+        /// All in about four minutes: fewer machines, shorter times
         #[arg(long)]
         quick: bool,
         /// Also put all figures that are known into this page, under its heading `## Figures`

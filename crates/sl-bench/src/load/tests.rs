@@ -1,7 +1,7 @@
 use std::{net::Ipv4Addr, rc::Rc, time::Duration};
 
 use tokio::{
-    task::{LocalSet, spawn_local},
+    task::{JoinHandle, LocalSet, spawn_local},
     time::timeout,
 };
 
@@ -34,9 +34,8 @@ async fn until(company: &Company, wanted: impl Fn(&Figures) -> bool) -> Figures 
     all
 }
 
-#[tokio::test(flavor = "current_thread")]
-async fn machines_work_off_their_shares_and_count_what_they_see() {
-    // The pool serves machines as a gateway would, all of them under one slot.
+/// Machines of a pool that serves them as a gateway would, all of them under one slot.
+async fn set() -> (Pool, Rc<Company>) {
     let pool = Pool::start_as(crate::premined::DIFFICULTY, true, [0, 0, 0, 1]).await;
     let pool = pool.expect("a free port");
     let plan = Machines {
@@ -50,14 +49,22 @@ async fn machines_work_off_their_shares_and_count_what_they_see() {
         return_after_ms: None,
         pace: Pace::Quiet,
     };
-    let company = Rc::new(Company::with(plan, Premined::made_up()));
+    (pool, Rc::new(Company::with(plan, Premined::made_up())))
+}
+
+fn connect(of: &Rc<Company>) -> Vec<JoinHandle<()>> {
+    (0..COUNT).map(|at| spawn_local(machine::live(of.clone(), at))).collect()
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn machines_work_off_their_shares_and_count_what_they_see() {
+    let (pool, company) = set().await;
     company.time_jobs();
     company.keep_acknowledged();
     let of = company.clone();
     LocalSet::new()
         .run_until(async move {
-            let tasks: Vec<_> =
-                (0..COUNT).map(|at| spawn_local(machine::live(of.clone(), at))).collect();
+            let tasks = connect(&of);
             soon(of.until_ready(|now| now == u64::from(COUNT))).await;
             of.set_pace(Pace::Closed { in_flight: 2 });
             let each = u64::from(HASHES);
@@ -80,4 +87,52 @@ async fn machines_work_off_their_shares_and_count_what_they_see() {
     assert_eq!((seen.ready, seen.disconnects, seen.in_flight), (0, COUNT.into(), 0));
     let arrivals = company.arrivals();
     assert_eq!(arrivals.values().map(Vec::len).collect::<Vec<_>>(), [3, 3]);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn machines_that_vanish_leave_their_connections_open() {
+    let (pool, company) = set().await;
+    LocalSet::new()
+        .run_until(async move {
+            let tasks = connect(&company);
+            soon(company.until_ready(|now| now == u64::from(COUNT))).await;
+            company.vanish(2);
+            let seen = until(&company, |seen| seen.vanished == 2).await;
+            assert_eq!((seen.disconnects, company.ready_now(), company.buried()), (0, 1, 0));
+            pool.kill();
+            soon(async {
+                while company.buried() < 2 {
+                    tokio::task::yield_now().await;
+                }
+            })
+            .await;
+            for task in tasks {
+                soon(task).await.expect("it ends");
+            }
+            assert_eq!(company.take_figures().disconnects, 1, "the one that did not vanish");
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn machines_that_hash_work_off_a_job_and_go_on_with_the_next() {
+    let (pool, company) = set().await;
+    LocalSet::new()
+        .run_until(async move {
+            let tasks = connect(&company);
+            soon(company.until_ready(|now| now == u64::from(COUNT))).await;
+            company.set_pace(Pace::Hashes { per_second: 5000.0 });
+            let all = u64::from(COUNT * HASHES);
+            let done = |seen: &Figures| seen.accepted + seen.refused() + seen.unsent == all;
+            let seen = until(&company, done).await;
+            assert!(seen.accepted > 0 && seen.accepted <= u64::from(HASHES), "{seen:?}");
+            pool.job(true);
+            let seen = until(&company, done).await;
+            assert!(seen.accepted > 0, "{seen:?}");
+            pool.kill();
+            for task in tasks {
+                soon(task).await.expect("it ends");
+            }
+        })
+        .await;
 }

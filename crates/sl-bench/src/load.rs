@@ -25,6 +25,7 @@ mod machine;
 mod peers;
 #[cfg(test)]
 mod tests;
+mod work;
 
 /// How long machines may take until all have a job.
 const READY: Duration = Duration::from_secs(90);

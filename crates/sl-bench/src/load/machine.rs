@@ -13,11 +13,12 @@ use tokio::{
 use super::{
     company::Company,
     dial::{dial, drain, proxy_header, write_all},
+    work::{Found, Job},
 };
 use crate::{
     instant::{micros, nanos},
     orders::{Acknowledged, Pace},
-    premined::{HASHES, NTIME, OWN},
+    premined::{NTIME, OWN},
 };
 
 /// Where a call ends at the latest and the rest of a line begins.
@@ -87,17 +88,6 @@ struct Talk {
     out: Vec<u8>,
     in_flight: VecDeque<Sent>,
     last_id: u64,
-}
-
-struct Job {
-    id: String,
-    difficulty: f64,
-    /// The nonce that it began with; after the last that was hashed before comes the first.
-    start: u32,
-    /// Hashes made of it.
-    made: u32,
-    /// When the next one was begun.
-    since: Instant,
 }
 
 /// How a connection came to its end.
@@ -204,27 +194,16 @@ impl Machine {
                 Some(Instant::now() + Duration::from_secs_f64(wait))
             }
             Pace::Hashes { per_second } => {
-                let made = self.found()?.made;
-                let job = self.job.as_ref()?;
-                Some(job.since + Duration::from_secs_f64(f64::from(made - job.made) / per_second))
+                let found = self.found()?;
+                self.job.as_ref().map(|job| job.when_made(found.made, per_second))
             }
             Pace::Quiet | Pace::Closed { .. } => None,
         }
     }
 
-    /// The next share of its job, and how many hashes of the job are made with it.
+    /// The next share of its job.
     fn found(&self) -> Option<Found> {
-        let (slot, job) = (self.talk.slot?, self.job.as_ref()?);
-        let shares = &self.company.shares;
-        let after = |nonce: u32| nonce + 1;
-        // From where it is to the last nonce, and from the first to where it began.
-        let place = job.start + job.made;
-        let late = (place < HASHES).then(|| shares.share(slot, place, job.difficulty)).flatten();
-        if let Some(nonce) = late {
-            return Some(Found { nonce, made: after(nonce) - job.start });
-        }
-        let nonce = shares.share(slot, place.saturating_sub(HASHES), job.difficulty)?;
-        (nonce < job.start).then(|| Found { nonce, made: HASHES - job.start + after(nonce) })
+        self.job.as_ref()?.next_share(&self.company.shares, self.talk.slot?)
     }
 
     /// Sends the next share of its job; false where it has none.
@@ -235,7 +214,7 @@ impl Machine {
             return false;
         };
         if let Pace::Hashes { per_second } = self.pace {
-            job.since += Duration::from_secs_f64(f64::from(found.made - job.made) / per_second);
+            job.since = job.when_made(found.made, per_second);
         }
         job.made = found.made;
         if self.talk.in_flight.len() >= MOST_IN_FLIGHT {
@@ -290,17 +269,8 @@ impl Machine {
         // A later time in it says that it is the job of before, and its hashes were made as they were.
         let same = |job: &Job| again || job.id == id;
         self.job = Some(match self.job.take().filter(same) {
-            Some(job) => Job { id: id.to_owned(), difficulty, ..job.at(self.pace, now) },
-            None => {
-                let (start, phase) = (self.rng.u32(0..HASHES), self.rng.f64());
-                let since = match self.pace {
-                    Pace::Hashes { per_second } => {
-                        now + Duration::from_secs_f64(phase / per_second)
-                    }
-                    _ => now,
-                };
-                Job { id: id.to_owned(), difficulty, start, made: 0, since }
-            }
+            Some(job) => job.at(self.pace, now).again(id, difficulty),
+            None => Job::new(id, difficulty, self.pace, now, &mut self.rng),
         });
         if !std::mem::replace(&mut self.talk.has_job, true) {
             self.company.has_job();
@@ -348,25 +318,6 @@ impl Machine {
     fn end(&mut self, ended: bool) {
         let talk = std::mem::take(&mut self.talk);
         self.company.left(talk.has_job, ended, talk.in_flight.len() as u64);
-    }
-}
-
-/// A share that a machine has found.
-struct Found {
-    nonce: u32,
-    made: u32,
-}
-
-impl Job {
-    /// As it stands at this instant: hashes that were no shares were made, too.
-    fn at(mut self, pace: Pace, now: Instant) -> Self {
-        if let Pace::Hashes { per_second } = pace {
-            let more = now.saturating_duration_since(self.since).as_secs_f64() * per_second;
-            let more = (more as u32).min(HASHES - self.made);
-            self.made += more;
-            self.since += Duration::from_secs_f64(f64::from(more) / per_second);
-        }
-        self
     }
 }
 

@@ -175,6 +175,7 @@ impl<'a> Connection<'a> {
             due = due.min(*until);
         }
         due = self.link.gives_up(self.shared).map_or(due, |until| due.min(until));
+        due = self.link.desk.renews().map_or(due, |at| due.min(at));
         if self.session.is_running() {
             due = due.min(self.looked + Demand::LOOK);
         }
@@ -187,6 +188,7 @@ impl<'a> Connection<'a> {
             return Err(ended);
         }
         self.link.give_up(self.shared, now);
+        self.link.desk.renew(now);
         match self.vigil.look(self.seen(), now) {
             Watched::Gone { why, since } => {
                 self.failing = Some(since);
@@ -287,6 +289,8 @@ impl<'a> Connection<'a> {
             let outputs = self.session.step(Input::Line(line));
             self.act(outputs).await?;
         }
+        // A job that came with a difficulty has taken it up by now.
+        self.link.desk.renew(self.shared.clock.mono());
         Ok(())
     }
 
@@ -330,7 +334,7 @@ impl<'a> Connection<'a> {
                 }
                 Output::VersionMask(_) | Output::Pong => {}
                 Output::Difficulty(difficulty) => {
-                    self.link.desk.set_difficulty(difficulty);
+                    self.link.desk.set_difficulty(difficulty, now);
                     shared.status.send_modify(|status| status.difficulty = Some(difficulty));
                     if self.session.is_running() {
                         let advice = self.link.look(now);

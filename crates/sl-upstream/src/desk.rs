@@ -38,6 +38,8 @@ pub(crate) struct Desk {
     numbers: Numbers,
     epoch: u64,
     difficulty: ShareDifficulty,
+    /// Since when it is another than the newest job's.
+    changed: Option<Mono>,
     /// How many times the pool's difficulty is sent up at least.
     over: f64,
     extranonce1: Extranonce,
@@ -116,6 +118,7 @@ impl Desk {
             epoch: 0,
             // What pools mean before they say anything.
             difficulty: ShareDifficulty::new(1.0).expect("one is positive"),
+            changed: None,
             over: 1.0,
             extranonce1: Extranonce::default(),
             space: Space::new(0),
@@ -217,7 +220,11 @@ impl Desk {
             let difficulty = self.difficulty.get();
             return Filed::Settled(settle(pending, Outcome::Stale { reason }, difficulty));
         };
-        let difficulty = job.difficulty.get();
+        let difficulty = job.least.get();
+        if !job.counts(&pending.share().hash()) {
+            let reason = "the pool has asked for harder shares since".into();
+            return Filed::Settled(settle(pending, Outcome::Stale { reason }, difficulty));
+        }
         let lose = |pending: Pending, reason: String| {
             Filed::Settled(settle(pending, Outcome::Lost { reason }, difficulty))
         };
@@ -276,6 +283,13 @@ impl Desk {
             }
             Err(refusal) if refusal.kind() == ErrorCode::JobNotFound => {
                 Outcome::Stale { reason: refusal.to_string() }
+            }
+            // It was on its way while the pool asked for more: nobody's fault.
+            Err(refusal)
+                if refusal.kind() == ErrorCode::LowDifficulty
+                    && difficulty < self.difficulty.get() =>
+            {
+                Outcome::Stale { reason: format!("{refusal}: the pool has asked for more since") }
             }
             Err(refusal) => Outcome::Rejected { reason: refusal.to_string() },
         };

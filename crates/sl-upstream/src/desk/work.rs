@@ -1,10 +1,13 @@
 //! What goes down: pieces of the pool's extranonce for the leases, and its jobs in the form of each.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use sl_stratum::{Extranonce, Notify};
-use sl_units::{Mono, ShareDifficulty, Target};
+use sl_units::{Hash256, Mono, ShareDifficulty, Target};
 use sl_work::{CoinbaseTemplate, HeaderTemplate, Job, JobId, Leased, NtimeRange, Work};
 
 use super::{Desk, MOST_LINKS, State};
@@ -12,6 +15,8 @@ use crate::space::Space;
 
 /// Jobs whose shares can still be named to the pool.
 const KEPT_JOBS: usize = 64;
+/// How long a job is waited for that an easier difficulty is to hold for.
+const FOLLOWS: Duration = Duration::from_secs(1);
 /// How far a machine may move a header's time past the job's, in seconds; nodes allow two hours
 /// against their own clocks.
 const NTIME_ROLL: u32 = 7000;
@@ -33,7 +38,24 @@ pub(super) struct PoolJob {
     pub(super) sequence: u64,
     pub(super) notify: Box<Notify>,
     pub(super) difficulty: ShareDifficulty,
+    /// What its shares must be worth at the least: the same, until the pool asks for more.
+    pub(super) least: ShareDifficulty,
     born: Mono,
+}
+
+impl PoolJob {
+    /// Whether the pool still counts a share with this hash.
+    pub(super) fn counts(&self, hash: &Hash256) -> bool {
+        self.least <= self.difficulty
+            || Target::from(self.least).is_met_by(hash)
+            || self.block().is_some_and(|block| block.is_met_by(hash))
+    }
+
+    /// What makes a block of the parent chain, where that is a chain of the field.
+    fn block(&self) -> Option<Target> {
+        let block = self.notify.bits.target().ok();
+        block.filter(|block| block.expected_hashes() >= POW_LIMIT_HASHES * 0.99)
+    }
 }
 
 impl Desk {
@@ -49,25 +71,61 @@ impl Desk {
         self.sort_out();
     }
 
-    /// The difficulty of the jobs that follow.
-    pub(crate) const fn set_difficulty(&mut self, difficulty: ShareDifficulty) {
+    /// The difficulty of the jobs that follow; where none does, of the newest one: see
+    /// [`Desk::renew`].
+    pub(crate) fn set_difficulty(&mut self, difficulty: ShareDifficulty, now: Mono) {
         self.difficulty = difficulty;
+        let differs = self.jobs.back().is_some_and(|last| last.difficulty != difficulty);
+        self.changed = differs.then(|| self.changed.unwrap_or(now));
+    }
+
+    /// When the newest job is given again for a difficulty that no job has followed.
+    pub(crate) fn renews(&self) -> Option<Mono> {
+        let (changed, last) = (self.changed?, self.jobs.back()?);
+        let harder = self.difficulty > last.difficulty;
+        Some(if harder { changed } else { changed + FOLLOWS })
+    }
+
+    /// Many pools, yiimp and its kin among them, judge a share by the difficulty of the moment, not
+    /// by that of its job, and send no job with it: the newest is given again, at once where shares
+    /// would be refused. Those of before go up if they are worth the harder of both.
+    pub(crate) fn renew(&mut self, now: Mono) {
+        if self.renews().is_none_or(|due| due > now) {
+            return;
+        }
+        for job in &mut self.jobs {
+            if job.least < self.difficulty {
+                job.least = self.difficulty;
+            }
+        }
+        self.again(self.difficulty, now);
+        self.changed = None;
+    }
+
+    /// The newest job once more, at this difficulty.
+    fn again(&mut self, difficulty: ShareDifficulty, now: Mono) {
+        let Some(last) = self.jobs.back() else { return };
+        let mut notify = last.notify.clone();
+        notify.clean = false;
+        // A machine that starts over at each job does not find the same shares again: it goes on
+        // behind the time that it may have reached.
+        let passed = u32::try_from(now.since(last.born).as_secs()).unwrap_or(u32::MAX);
+        notify.ntime = notify.ntime.saturating_add(passed).saturating_add(1);
+        self.give(notify, difficulty, now);
     }
 
     /// From the next job on only shares of so many times the pool's difficulty are wanted; the
     /// job of this moment is given again.
     pub(crate) fn set_over(&mut self, over: f64, now: Mono) {
         self.over = over;
-        if let Some(last) = self.jobs.back() {
-            let mut notify = last.notify.clone();
-            notify.clean = false;
-            let difficulty = last.difficulty;
-            self.give(notify, difficulty, now);
+        if let Some(difficulty) = self.jobs.back().map(|last| last.difficulty) {
+            self.again(difficulty, now);
         }
     }
 
     /// The pool has given a job: every lease gets its own form of it.
     pub(crate) fn job(&mut self, notify: Box<Notify>, now: Mono) {
+        self.changed = None;
         self.give(notify, self.difficulty, now);
     }
 
@@ -77,7 +135,7 @@ impl Desk {
         if notify.clean || self.jobs.is_empty() {
             self.epoch = self.numbers.epoch.fetch_add(1, Ordering::Relaxed) + 1;
         }
-        let job = PoolJob { sequence, notify, difficulty, born: now };
+        let job = PoolJob { sequence, notify, difficulty, least: difficulty, born: now };
         self.drop_closed();
         for held in &self.leases {
             held.leased.work.send_replace(self.work_for(held, &job));
@@ -203,8 +261,6 @@ impl Desk {
     fn wanted(&self, job: &PoolJob) -> Target {
         let over = ShareDifficulty::new(job.difficulty.get() * self.over);
         let share = Target::from(over.unwrap_or(job.difficulty));
-        let block = job.notify.bits.target().ok();
-        let block = block.filter(|block| block.expected_hashes() >= POW_LIMIT_HASHES * 0.99);
-        block.map_or(share, |block| share.easier(block))
+        job.block().map_or(share, |block| share.easier(block))
     }
 }

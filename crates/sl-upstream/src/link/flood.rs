@@ -58,7 +58,7 @@ impl Farm {
         link.desk.lease(end.leases.try_recv().expect("asked for"), true);
         assert!(link.desk.opened(Extranonce::new(&[7; 4]).expect("short"), 4).is_empty());
         assert!(link.desk.live(|_| "w".into(), now).is_empty());
-        link.desk.set_difficulty(ShareDifficulty::new(65_536.0).expect("positive"));
+        link.desk.set_difficulty(ShareDifficulty::new(65_536.0).expect("positive"), now);
         link.desk.job(notify(), now);
         let job = lease.work.borrow().job().cloned().expect("it was given");
         Self {
@@ -166,7 +166,7 @@ fn a_fast_pool_that_opens_too_easy_loses_nothing() {
     assert_eq!((farm.link.demand.over(), farm.lost), (8.0, 0));
     // It moves: everything is sent again, at once.
     let wish = ShareDifficulty::new(FARM.round()).expect("positive");
-    farm.link.desk.set_difficulty(wish);
+    farm.link.desk.set_difficulty(wish, farm.now);
     assert_eq!(farm.link.look(farm.now).over, Some(1.0));
 }
 

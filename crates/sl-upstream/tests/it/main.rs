@@ -1,5 +1,6 @@
 //! Pools on real sockets: what goes down as jobs, what comes up as shares, and what faults mean.
 
+mod changes;
 mod failover;
 mod faults;
 mod network;

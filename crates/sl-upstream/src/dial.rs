@@ -1,4 +1,4 @@
-use std::{io, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 
 use sl_ports::{
     Clock, tcp,
@@ -7,8 +7,8 @@ use sl_ports::{
 use thiserror::Error;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-    time::timeout,
+    net::{TcpStream, lookup_host},
+    time::{Instant, timeout, timeout_at},
 };
 
 use crate::Endpoint;
@@ -21,7 +21,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Wire for S {}
 pub(crate) struct Dialled {
     pub(crate) wire: Box<dyn Wire>,
     /// Address that answered.
-    pub(crate) address: Option<std::net::SocketAddr>,
+    pub(crate) address: Option<SocketAddr>,
     /// How long it took to connect, the name's look-up included.
     pub(crate) connect: Duration,
     /// How long the TLS handshake took.
@@ -79,14 +79,13 @@ pub(crate) async fn dial(
     const IDLE: Duration = Duration::from_secs(15);
     const EVERY: Duration = Duration::from_secs(5);
     let began = clock.mono();
-    let connect = TcpStream::connect((endpoint.host(), endpoint.port()));
-    let stream = match timeout(within, connect).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(cause)) => {
-            return Err(DialError::Unreachable { endpoint: endpoint.clone(), cause });
-        }
-        Err(_) => return Err(DialError::Slow { endpoint: endpoint.clone(), within }),
-    };
+    let unreachable = |cause| DialError::Unreachable { endpoint: endpoint.clone(), cause };
+    let slow = || DialError::Slow { endpoint: endpoint.clone(), within };
+    let until = Instant::now() + within;
+    let names = timeout_at(until, lookup_host((endpoint.host(), endpoint.port())));
+    let addresses = names.await.map_err(|_| slow())?.map_err(unreachable)?.collect();
+    let stream = first_of(addresses, until, TcpStream::connect).await;
+    let stream = stream.map_err(unreachable)?.ok_or_else(slow)?;
     let options = stream.set_nodelay(true).and_then(|()| tcp::keep_alive(&stream, IDLE, EVERY));
     if let Err(wrong) = options {
         tracing::debug!(%wrong, "the socket keeps its defaults");
@@ -102,4 +101,64 @@ pub(crate) async fn dial(
         handshake.map_err(|_| DialError::TlsSlow { endpoint: endpoint.clone(), within })??;
     let tls = Some(clock.mono().since(connected));
     Ok(Dialled { wire: Box::new(stream), address, connect, tls })
+}
+
+/// Connects to the first address that answers. Each has its part of the time, so that one that
+/// says nothing hides none behind it. `None` where the last of them says nothing.
+async fn first_of<S>(
+    addresses: Vec<SocketAddr>,
+    until: Instant,
+    mut connect: impl AsyncFnMut(SocketAddr) -> io::Result<S>,
+) -> io::Result<Option<S>> {
+    /// Within it a far pool answers over a bad line.
+    const LEAST: Duration = Duration::from_secs(2);
+    let mut last = Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
+    let mut left = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
+    for address in addresses {
+        let part = until.saturating_duration_since(Instant::now()) / left.max(1);
+        left = left.saturating_sub(1);
+        last = match timeout(part.max(LEAST), connect(address)).await {
+            Ok(Ok(stream)) => return Ok(Some(stream)),
+            Ok(Err(wrong)) => Err(wrong),
+            Err(_) => Ok(None),
+        };
+    }
+    last
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What becomes of addresses that are silent, refuse or answer.
+    async fn check(answers: &[&str], expect: Result<Option<usize>, io::ErrorKind>) -> Duration {
+        let addresses = (0..answers.len()).map(|at| SocketAddr::from(([10, 0, 0, 1], at as u16)));
+        let began = Instant::now();
+        let connected = first_of(
+            addresses.collect(),
+            began + Duration::from_secs(10),
+            async |at| match answers[usize::from(at.port())] {
+                "silent" => std::future::pending().await,
+                "refuses" => Err(io::ErrorKind::ConnectionRefused.into()),
+                _ => Ok(usize::from(at.port())),
+            },
+        );
+        assert_eq!(connected.await.map_err(|wrong| wrong.kind()), expect);
+        began.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_address_that_is_silent_hides_no_other() {
+        let seconds = |took: Duration| took.as_secs();
+        assert_eq!(seconds(check(&["answers"], Ok(Some(0))).await), 0);
+        assert_eq!(seconds(check(&["silent", "answers"], Ok(Some(1))).await), 5);
+        assert_eq!(
+            seconds(check(&["refuses", "silent", "refuses", "answers"], Ok(Some(3))).await),
+            3
+        );
+        assert_eq!(seconds(check(&["silent", "silent"], Ok(None)).await), 10);
+        let refused = Err(io::ErrorKind::ConnectionRefused);
+        assert_eq!(seconds(check(&["silent", "refuses"], refused).await), 5);
+        check(&[], Err(io::ErrorKind::NotFound)).await;
+    }
 }

@@ -334,13 +334,15 @@ impl Session {
     }
 
     fn subscribed(&mut self, attempt: Attempt, reply: Reply) -> Vec<Output> {
-        let result = match (reply.error, attempt) {
-            (None, _) => reply.result,
-            (Some(_), Attempt::Resume) => return vec![self.subscribe(Attempt::Fresh)],
-            (Some(_), Attempt::Fresh) => return vec![self.subscribe(Attempt::Bare)],
-            (Some(refusal), Attempt::Bare) => return self.close(Close::SubscribeRefused(refusal)),
-        };
-        let subscription = match Subscription::from_value(&result) {
+        let said_no =
+            reply.error.is_some() || matches!(reply.result, Value::Null | Value::Bool(false));
+        match (attempt, reply.error) {
+            (Attempt::Resume, _) if said_no => return vec![self.subscribe(Attempt::Fresh)],
+            (Attempt::Fresh, _) if said_no => return vec![self.subscribe(Attempt::Bare)],
+            (_, Some(refusal)) => return self.close(Close::SubscribeRefused(refusal)),
+            (_, None) => {}
+        }
+        let subscription = match Subscription::from_value(&reply.result) {
             Ok(subscription) => subscription,
             Err(error) => return self.close(Close::SubscribeUnfit(error)),
         };

@@ -70,7 +70,7 @@ impl<'a> Connection<'a> {
         let session = Session::new(Settings {
             user: login.main(),
             password: pool.password.clone(),
-            session: link.session.clone(),
+            session: link.session.clone().filter(|_| !link.unnamed),
             extranonce_subscribe: options.extranonce_subscribe,
             ..Settings::default()
         });
@@ -83,6 +83,8 @@ impl<'a> Connection<'a> {
                 .ok()
         };
         link.demand.reconnected();
+        // Until it has heard us.
+        link.unnamed = link.session.is_some() && !link.unnamed;
         Self {
             shared,
             endpoint,
@@ -304,6 +306,7 @@ impl<'a> Connection<'a> {
                 Output::Send(line) => self.write(&line).await?,
                 Output::Subscribed(subscription) => {
                     self.link.session = subscription.session.clone();
+                    self.link.unnamed = false;
                     let (extranonce1, len) =
                         (subscription.extranonce1, subscription.extranonce2_len);
                     self.opened(extranonce1, len, now).await;

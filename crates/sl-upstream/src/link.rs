@@ -34,6 +34,9 @@ pub(crate) struct Link {
     pub(crate) round_trip: Histogram,
     /// By which the pool may resume.
     pub(crate) session: Option<String>,
+    /// Whether the next connection does not name it: the one before did, and heard nothing. There
+    /// are pools that hang up at a name; one that was only gone is asked by it the time after.
+    pub(crate) unnamed: bool,
     /// Whether the pool bears being asked for a sign of life.
     pub(crate) may_ask: bool,
     events: Option<mpsc::Sender<(usize, Event)>>,
@@ -76,7 +79,16 @@ pub(crate) enum Ended {
 impl Link {
     pub(crate) fn new(number: usize, desk: Desk, demand: Demand) -> Self {
         let round_trip = Histogram::default();
-        Self { number, desk, demand, round_trip, session: None, may_ask: true, events: None }
+        Self {
+            number,
+            desk,
+            demand,
+            round_trip,
+            session: None,
+            unnamed: false,
+            may_ask: true,
+            events: None,
+        }
     }
 
     /// Keeps the pool connected until told to stop.

@@ -198,6 +198,22 @@ fn subscription_is_tried_with_less_each_time() {
     ] {
         assert_eq!(hear(&mut session, line), [expect]);
     }
+    // A no without a word is a no.
+    let mut session = Session::new(Settings { session: Some("5e".into()), ..settings() });
+    assert_eq!(session.step(Input::Connected).len(), 1);
+    for (line, expect) in [
+        (
+            r#"{"id":1,"result":null,"error":null}"#,
+            r#"{"id":2,"method":"mining.subscribe","params":["s/1"]}"#,
+        ),
+        (
+            r#"{"id":2,"result":false,"error":null}"#,
+            r#"{"id":3,"method":"mining.subscribe","params":[]}"#,
+        ),
+    ] {
+        assert_eq!(hear(&mut session, line), [expect]);
+    }
+    assert_eq!(hear(&mut session, r#"{"id":3,"result":[null,"0007",4]}"#)[0], "subscribed 0007 4");
     let mut session = Session::new(settings());
     assert_eq!(session.step(Input::Connected).len(), 1);
     assert_eq!(

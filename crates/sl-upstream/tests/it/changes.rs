@@ -91,3 +91,21 @@ async fn a_job_before_the_first_difficulty_is_given_again_with_it() {
     assert_eq!(third.wanted, target(8192.0));
     running.stop().await;
 }
+
+#[tokio::test]
+async fn a_pool_that_hangs_up_at_a_session_is_asked_without() {
+    let pool = ScriptedPool::start().await;
+    let running = start(&pool);
+    let (conversation, first) = pool.let_in().await;
+    assert_eq!(first["params"].as_array().map(Vec::len), Some(1));
+    drop(conversation);
+    let mut conversation = pool.accept().await;
+    assert_eq!(conversation.hear().await["params"][1], "s1");
+    drop(conversation);
+    let (conversation, subscribe) = pool.let_in().await;
+    assert_eq!(subscribe["params"].as_array().map(Vec::len), Some(1));
+    drop(conversation);
+    let (_conversation, subscribe) = pool.let_in().await;
+    assert_eq!(subscribe["params"][1], "s1", "it was heard: its name is used again");
+    running.stop().await;
+}

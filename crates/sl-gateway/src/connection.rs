@@ -70,6 +70,8 @@ pub(crate) async fn serve(shared: Arc<Shared>, admitted: Admitted) {
         unfit: 0,
         read_after: now,
         valid: 0,
+        unreported: 0,
+        has_proven: false,
         since,
         at: now,
         ready: false,
@@ -118,6 +120,10 @@ struct Connection {
     read_after: Mono,
     /// Valid shares since its last offence.
     valid: u32,
+    /// Valid shares of which the door does not know.
+    unreported: u32,
+    /// A share of it was valid: it stays, whatever others behind its address do.
+    has_proven: bool,
     since: Mono,
     /// The instant at which it was woken, or began to wait.
     at: Mono,
@@ -310,7 +316,7 @@ impl Connection {
         if chunk.is_empty() {
             return self.end(None);
         }
-        if self.is_banned() {
+        if !self.has_proven && self.is_banned() {
             return self.end(Some(Gone::Banned));
         }
         self.conduct(|conduct, limits, now| conduct.on_bytes(limits, chunk.len(), now)).await;

@@ -373,12 +373,16 @@ impl Door<'_> {
                 }
             }
             Report::Offence { address, what, valid } => {
-                if let Judged::Banned(ban) = self.guard.offence(address, what, valid, now) {
+                // A connection that has proven work stays, and may offend again meanwhile.
+                let known = self.guard.banned(address, now).is_some();
+                let judged = self.guard.offence(address, what, valid, now);
+                if let (Judged::Banned(ban), false) = (judged, known) {
                     tracing::info!(%address, offence = what.label(), for_s = ban.until.since(now).as_secs(), "an address is kept out");
                     let all = self.guard.list(now).map(|ban| ban.network).collect();
                     self.banned.send_replace(Arc::new(all));
                 }
             }
+            Report::Valid { address, valid } => self.guard.credit(address, valid, now),
             Report::Left(number) => {
                 if let Some((pass, _)) = self.guests.leave(number) {
                     self.guard.leave(pass, now);

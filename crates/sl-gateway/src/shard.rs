@@ -66,6 +66,8 @@ pub(crate) enum Report {
     Authorized(u64),
     /// Its machine did what is not done; `valid` shares have come from it since the last report.
     Offence { address: IpAddr, what: Offence, valid: u32 },
+    /// So many valid shares have come from its machine since the last report.
+    Valid { address: IpAddr, valid: u32 },
     /// It has ended.
     Left(u64),
 }

@@ -31,7 +31,7 @@ pub enum Offence {
     Duplicate,
     /// A share of the wrong shape: lengths, time, version, a job that never was.
     BadShare,
-    /// Half of its last shares or more were invalid: a ban at once.
+    /// Half of its last shares or more were invalid: its connection ends, and half a ban.
     MostlyInvalid,
 }
 
@@ -76,7 +76,8 @@ impl Offence {
             Self::BadShare | Self::Unauthorized => 2.0,
             Self::Malformed => 5.0,
             Self::Oversized | Self::Flood | Self::Stalled | Self::WrongCredentials => 10.0,
-            Self::MostlyInvalid => f64::INFINITY,
+            // Not a ban alone: a farm may stand behind the address of one broken machine.
+            Self::MostlyInvalid => 50.0,
         }
     }
 }
@@ -90,10 +91,11 @@ pub struct BanRules {
     pub half_life: Duration,
     /// How long the first ban lasts, the second, and so on; the last holds for all further ones.
     pub ladder: Vec<Duration>,
-    /// Good conduct of this length after a ban takes one step off the ladder.
+    /// Good conduct of this length after a ban takes one step off the ladder. So long a peer is also
+    /// known to have proven work, after its last valid share.
     pub forgive_after: Duration,
-    /// This many banned peers of one subnet (/24, or /56 of IPv6) at once, and the whole subnet is
-    /// banned; none never does.
+    /// This many banned peers of one subnet (/24, or /56 of IPv6) at once that have proven no work,
+    /// and all peers of the subnet are banned that have proven none; none never does.
     pub subnet_after: Option<u32>,
     /// Who is never banned but by an operator.
     pub spare: Vec<Network>,
@@ -122,7 +124,7 @@ pub enum BanWhy {
     Score {
         /// The last offence.
         last: Offence,
-        /// The score with it; infinite for an offence that bans at once.
+        /// The score with it.
         score: f64,
         /// The threshold; one point less would have been no ban.
         threshold: f64,
@@ -160,7 +162,7 @@ pub enum Judged {
     Spared,
     /// The score stands at this now.
     Scored(f64),
-    /// The peer is banned: end its connections.
+    /// The peer is banned: end those of its connections that have proven no work.
     Banned(Ban),
     /// The peer should be banned, and there are as many bans as can be held: end this connection.
     NoRoom,
@@ -170,6 +172,8 @@ pub enum Judged {
 struct Score {
     points: f64,
     at: Mono,
+    /// When valid shares of it were last reported.
+    proven: Option<Mono>,
 }
 
 impl Score {
@@ -189,9 +193,10 @@ impl Score {
 /// ```
 ///
 /// A valid share takes a point off the score, never below zero. So an address behind which a whole
-/// farm stands is banned by the share of what is wrong, not by its number.
+/// farm stands is banned by the share of what is wrong, not by its number. One that has proven work
+/// lately is never kept out for longer than the first step of the ladder, nor for its neighbours.
 ///
-/// Memory: `remembered` scores and as many bans, of 32 and 120 bytes or so. A full table of scores forgets
+/// Memory: `remembered` scores and as many bans, of 48 and 120 bytes or so. A full table of scores forgets
 /// the longest untouched. A running ban is never forgotten for another: at the bound the ban that
 /// ran out first goes, and if all are running, a new offender is [`Judged::NoRoom`], counted.
 #[derive(Debug)]
@@ -228,7 +233,11 @@ impl Bans {
     pub fn check(&self, address: IpAddr, now: Mono) -> Option<Ban> {
         let mut found = self.running(Network::peer(address), now);
         for network in [Network::subnet(address), Network::exact(address)] {
-            let other = self.running(network, now);
+            let mut other = self.running(network, now);
+            let by_neighbours = |ban: &Ban| matches!(ban.why, BanWhy::Neighbours { .. });
+            if other.as_ref().is_some_and(by_neighbours) && self.has_proven(address, now) {
+                other = None;
+            }
             if other.map(|ban| ban.until) > found.map(|ban| ban.until) {
                 found = other;
             }
@@ -242,12 +251,18 @@ impl Bans {
         self.running(Network::subnet(address), now).is_some()
     }
 
+    /// Whether a peer has proven work lately.
+    fn has_proven(&self, address: IpAddr, now: Mono) -> bool {
+        let proven = self.scores.get(&Network::peer(address)).and_then(|score| score.proven);
+        proven.is_some_and(|at| now.since(at) < self.rules.forgive_after)
+    }
+
     fn running(&self, network: Network, now: Mono) -> Option<Ban> {
         self.bans.get(&network).copied().filter(|ban| ban.until > now)
     }
 
     /// Charges a peer with an offence. `valid` is how many valid shares its connection has sent
-    /// since it was last reported; they are set off first.
+    /// since it was last reported; they are credited first.
     pub fn offence(&mut self, address: IpAddr, what: Offence, valid: u32, now: Mono) -> Judged {
         if self.rules.spare.iter().any(|it| it.contains(address)) {
             return Judged::Spared;
@@ -256,17 +271,18 @@ impl Bans {
         if let Some(ban) = self.running(peer, now) {
             return Judged::Banned(ban);
         }
-        let half_life = self.rules.half_life;
-        let Some(held) = self.scores.touch(&peer, |_| true, Score::default) else {
-            return Judged::NoRoom;
-        };
-        let score = (held.now(half_life, now) - f64::from(valid)).max(0.0) + what.points();
-        *held = Score { points: score, at: now };
-        if score < self.rules.threshold {
+        let threshold = self.rules.threshold;
+        let Some(held) = self.credited(peer, valid, now) else { return Judged::NoRoom };
+        held.points += what.points();
+        let score = held.points;
+        if score < threshold {
             return Judged::Scored(score);
         }
-        self.scores.remove(&peer);
-        let why = BanWhy::Score { last: what, score, threshold: self.rules.threshold };
+        held.points = 0.0;
+        if held.proven.is_none() {
+            self.scores.remove(&peer);
+        }
+        let why = BanWhy::Score { last: what, score, threshold };
         match self.climb(peer, why, now) {
             Some(ban) => {
                 self.escalate(address, now);
@@ -278,17 +294,29 @@ impl Bans {
 
     /// So many valid shares came from a peer: each takes a point off its score, never below zero.
     pub fn credit(&mut self, address: IpAddr, valid: u32, now: Mono) {
-        let half_life = self.rules.half_life;
-        let peer = Network::peer(address);
-        if let Some(held) = self.scores.get_mut(&peer) {
-            let points = (held.now(half_life, now) - f64::from(valid)).max(0.0);
-            *held = Score { points, at: now };
+        if !self.rules.spare.iter().any(|it| it.contains(address)) {
+            self.credited(Network::peer(address), valid, now);
         }
     }
 
-    /// Bans for as long as the ladder says.
+    /// The score of a peer at this instant, less its valid shares; none where there is no room.
+    fn credited(&mut self, peer: Network, valid: u32, now: Mono) -> Option<&mut Score> {
+        let half_life = self.rules.half_life;
+        let held = self.scores.touch(&peer, |_| true, Score::default)?;
+        held.points = (held.now(half_life, now) - f64::from(valid)).max(0.0);
+        held.at = now;
+        if valid > 0 {
+            held.proven = Some(now);
+        }
+        Some(held)
+    }
+
+    /// Bans for as long as the ladder says: for its first step whoever has proven work.
     fn climb(&mut self, network: Network, why: BanWhy, now: Mono) -> Option<Ban> {
         let before = self.bans.get(&network).map_or(0, |ban| {
+            if self.has_proven(network.base(), now) {
+                return 0;
+            }
             let good = now.since(ban.until).as_secs_f64();
             let forgiven = good / self.rules.forgive_after.as_secs_f64().max(1e-3);
             ban.times.saturating_sub(forgiven as u32)
@@ -322,11 +350,15 @@ impl Bans {
         }
     }
 
-    /// Bans the subnet of a newly banned peer when too many of its peers are banned.
+    /// Bans the subnet of a newly banned peer when too many of its peers are banned that have proven
+    /// nothing.
     fn escalate(&mut self, address: IpAddr, now: Mono) {
         let subnet = Network::subnet(address);
         let Some(allowed) = self.rules.subnet_after else { return };
         if self.running(subnet, now).is_some() {
+            return;
+        }
+        if self.has_proven(address, now) {
             return;
         }
         let own = Network::peer(address).prefix();
@@ -335,6 +367,7 @@ impl Bans {
             .range(subnet..)
             .take_while(|(it, _)| subnet.contains(it.base()))
             .filter(|(it, ban)| it.prefix() == own && ban.until > now)
+            .filter(|(it, _)| !self.has_proven(it.base(), now))
             .count();
         let banned = u32::try_from(banned).unwrap_or(u32::MAX);
         if banned >= allowed.max(1) {

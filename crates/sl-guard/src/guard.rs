@@ -70,7 +70,8 @@ impl Guard {
     }
 
     /// Charges a peer with an offence; `valid` is how many valid shares its connection has sent
-    /// since it was last reported. On [`Judged::Banned`] the peer's connections are to be ended.
+    /// since it was last reported. On [`Judged::Banned`] those of the peer's connections are to be ended
+    /// that have proven no work.
     pub fn offence(&mut self, address: IpAddr, what: Offence, valid: u32, now: Mono) -> Judged {
         let subnet_before = self.bans.check_subnet(address, now);
         let already = self.bans.check(address, now).is_some();
@@ -85,7 +86,7 @@ impl Guard {
     }
 
     /// So many valid shares came from a peer since it was last reported, with no offence between:
-    /// they are set off against its score.
+    /// they are set off against its score, and the peer has proven work.
     pub fn credit(&mut self, address: IpAddr, valid: u32, now: Mono) {
         self.bans.credit(address, valid, now);
     }

@@ -11,6 +11,9 @@ use crate::{
     share::Reason,
 };
 
+/// Valid shares that are told to the door at once.
+const REPORTED_AT: u32 = 16;
+
 impl Connection {
     /// Tells its conduct what happened, and does what follows: reads slower, or ends it.
     pub(super) async fn conduct(
@@ -68,9 +71,22 @@ impl Connection {
         self.conduct(|conduct, limits, now| conduct.on_verdict(limits, outcome, now)).await;
     }
 
+    /// A share of it proves work: its address is credited with the first, and then with each
+    /// sixteenth.
+    pub(super) async fn credit(&mut self) {
+        self.valid = self.valid.saturating_add(1);
+        self.unreported += 1;
+        if !std::mem::replace(&mut self.has_proven, true) || self.unreported >= REPORTED_AT {
+            let (address, valid) =
+                (self.arrived.address.ip(), std::mem::take(&mut self.unreported));
+            self.report(Report::Valid { address, valid }).await;
+        }
+    }
+
     /// Its address answers for what it did.
     pub(super) async fn charge(&mut self, what: Offence) {
-        let valid = std::mem::take(&mut self.valid);
+        self.valid = 0;
+        let valid = std::mem::take(&mut self.unreported);
         let address = self.arrived.address.ip();
         self.report(Report::Offence { address, what, valid }).await;
     }

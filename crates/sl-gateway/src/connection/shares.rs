@@ -56,7 +56,7 @@ impl Connection {
         let reason = match &told {
             Some(Told::Refused(fault)) => Some(Reason::of(fault)),
             Some(Told::Accepted | Told::Unrecorded) => {
-                self.valid = self.valid.saturating_add(1);
+                self.credit().await;
                 None
             }
             Some(Told::Stale) | None => Some(Reason::Busy),

@@ -162,6 +162,9 @@ async fn an_address_that_misbehaves_is_kept_out_and_its_neighbours_are_not() {
     let (_, notify) = honest.introduce("rig.1", None).await;
     let mut sleeper = farm.connect_from("203.0.113.9").await;
     sleeper.introduce("sleeper", None).await;
+    let mut worker = farm.connect_from("203.0.113.9").await;
+    let (_, work) = worker.introduce("worker", None).await;
+    worker.submit("worker", &work, 0, 1).await.expect("accepted");
     // Half a ban each, and a little is forgiven in between.
     for _ in 0..3 {
         let mut rude = farm.connect_from("203.0.113.9").await;
@@ -174,6 +177,10 @@ async fn an_address_that_misbehaves_is_kept_out_and_its_neighbours_are_not() {
     // A connection of it that was there before ends with its next word.
     sleeper.say("{\"id\":1,\"method\":\"mining.ping\",\"params\":[]}\n").await;
     sleeper.closed().await;
+    // One that has proven work stays, also when it makes a mistake.
+    worker.submit("worker", &work, 0, 2).await.expect("accepted");
+    worker.submit("worker", &work, 0, 2).await.expect_err("sent before");
+    worker.submit("worker", &work, 0, 3).await.expect("accepted");
     let refused = |status: &GatewayStatus| {
         status.guard.refused(sl_guard::RefuseWhy::Banned) >= 1 && status.protection.banned == 1
     };

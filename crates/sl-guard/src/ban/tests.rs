@@ -33,7 +33,7 @@ fn each_offence_has_its_weight() {
         (Offence::LowDifficulty, 100),
         (Offence::Duplicate, 100),
         (Offence::BadShare, 50),
-        (Offence::MostlyInvalid, 1),
+        (Offence::MostlyInvalid, 2),
     ] {
         let (times, ban) = provoke(&mut bans(), A, what, at(5));
         assert_eq!(times, expect, "{what:?}");
@@ -112,6 +112,47 @@ fn many_banned_neighbours_ban_the_subnet() {
 }
 
 #[test]
+fn a_machine_with_a_wrong_password_keeps_no_farm_out() {
+    let mut bans = bans();
+    // A hundred honest machines at six shares a minute, and one that tries again each 30 s, for two
+    // hours; their connections report each sixteenth share.
+    for second in 0..7200 {
+        if second % 16 == 0 {
+            (0..10).for_each(|_| bans.credit(address(A), 16, at(second)));
+        }
+        if second % 30 == 0 {
+            let judged = bans.offence(address(A), Offence::WrongCredentials, 0, at(second));
+            assert!(matches!(judged, Judged::Scored(score) if score < 50.0), "{judged:?}");
+        }
+    }
+    // Where more is wrong than one machine makes good, a ban is short however often it comes.
+    for round in 2..8 {
+        let now = at(7200 + round * 70);
+        bans.credit(address(A), 1, now);
+        let (_, ban) = provoke(&mut bans, A, Offence::WrongCredentials, now);
+        assert_eq!(ban.map(|ban| ban.until), Some(now + Duration::from_secs(60)));
+    }
+}
+
+#[test]
+fn bans_of_neighbours_keep_nobody_out_who_has_proven_work() {
+    let (mut bans, good) = (bans(), "203.0.113.200");
+    for host in 0..16 {
+        bans.credit(address(&format!("203.0.113.{host}")), 1, at(0));
+        provoke(&mut bans, &format!("203.0.113.{host}"), Offence::Flood, at(1));
+    }
+    assert!(bans.check(address(good), at(1)).is_none(), "machines at work that are out of order");
+    bans.credit(address(good), 1, at(1));
+    for host in 16..32 {
+        provoke(&mut bans, &format!("203.0.113.{host}"), Offence::Flood, at(2));
+    }
+    assert!(bans.check(address("203.0.113.99"), at(2)).is_some());
+    assert!(bans.check(address(good), at(2)).is_none(), "a machine at work beside them");
+    assert!(bans.impose(Network::subnet(address(good)), Duration::from_secs(60), at(3)));
+    assert!(bans.check(address(good), at(3)).is_some(), "but an operator's holds for it");
+}
+
+#[test]
 fn an_operator_bans_lists_and_lifts() {
     let mut bans = bans();
     let hour = Duration::from_secs(3600);
@@ -135,6 +176,7 @@ fn a_running_ban_is_never_pushed_out() {
     for host in 0..4 {
         provoke(&mut bans, &format!("10.{host}.0.1"), Offence::MostlyInvalid, at(0));
     }
+    bans.offence(address("10.9.0.1"), Offence::MostlyInvalid, 0, at(1));
     let judged = bans.offence(address("10.9.0.1"), Offence::MostlyInvalid, 0, at(1));
     assert_eq!((judged, bans.no_room()), (Judged::NoRoom, 1));
     for host in 0..4 {

@@ -138,12 +138,16 @@ fn a_crowd_of_addresses_does_not_wash_a_ban_away_nor_grow_memory() {
     };
     let mut guard = Guard::new(limits);
     let banned = attacker(7);
-    guard.offence(banned, Offence::MostlyInvalid, 0, at(0.0));
+    for _ in 0..2 {
+        guard.offence(banned, Offence::MostlyInvalid, 0, at(0.0));
+    }
     // 100,000 networks of IPv6, far apart, each with an offence of its own.
     for number in 0..100_000_u128 {
         let address = IpAddr::V6(Ipv6Addr::from_bits(0x2001_0db8 << 96 | number << 72));
         let what = if number % 3 == 0 { Offence::MostlyInvalid } else { Offence::Malformed };
-        guard.offence(address, what, 0, at(1.0));
+        for _ in 0..2 {
+            guard.offence(address, what, 0, at(1.0));
+        }
         if let Ok(pass) = guard.connect(address, at(1.0)) {
             guard.leave(pass, at(1.0));
         }

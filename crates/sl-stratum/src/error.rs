@@ -122,8 +122,15 @@ impl Refusal {
             Some(value) => value.to_string(),
         };
         let code = |value: Option<&Value>| value.and_then(field::integer).unwrap_or(other);
-        Some(match value {
-            Value::Null | Value::Bool(false) => return None,
+        let empty = match value {
+            Value::Null | Value::Bool(false) => true,
+            Value::Bool(true) => false,
+            Value::Number(number) => number.as_f64() == Some(0.0),
+            Value::String(text) => text.is_empty(),
+            Value::Array(parts) => parts.is_empty(),
+            Value::Object(parts) => parts.is_empty(),
+        };
+        (!empty).then(|| match value {
             Value::Array(parts) => match parts.as_slice() {
                 [Value::String(text)] => Self::read(other, text),
                 parts => Self::read(code(parts.first()), &words(parts.get(1))),
@@ -180,7 +187,6 @@ mod tests {
             (json!("H-not-zero"), 20, "H-not-zero", 23),
             (json!(["Stale share"]), 20, "Stale share", 21),
             (json!(["22", "again"]), 22, "again", 22),
-            (json!([]), 20, "Other/Unknown", 20),
             (json!(24), 24, "Other/Unknown", 24),
             (json!("bell\u{7}"), 20, "bell", 20),
         ] {
@@ -188,7 +194,9 @@ mod tests {
             assert_eq!((refusal.code, &*refusal.text), (code, text), "{shape}");
             assert_eq!(refusal.kind().number(), kind, "{shape}");
         }
-        assert_eq!(Refusal::from_value(&Value::Null), None);
+        for none in [Value::Null, json!(false), json!([]), json!({}), json!(""), json!(0)] {
+            assert_eq!(Refusal::from_value(&none), None, "{none}");
+        }
     }
 
     #[test]

@@ -64,13 +64,15 @@ impl Reply {
         Self { id, result: Value::Null, error: Some(refusal) }
     }
 
-    /// Whether a request answered by yes or no was granted. Anything but false and null is a yes,
-    /// unless there is an error.
+    /// Whether a request answered by yes or no was granted. True is a yes whatever stands beside
+    /// it, as cgminer and cpuminer read it; so is anything but false and null, unless there is an
+    /// error.
     ///
     /// # Errors
     /// The refusal.
     pub fn verdict(self) -> Result<(), Refusal> {
         match (self.error, self.result) {
+            (_, Value::Bool(true)) => Ok(()),
             (Some(refusal), _) => Err(refusal),
             (None, Value::Null | Value::Bool(false)) => Err(crate::ErrorCode::Other.into()),
             (None, _) => Ok(()),
@@ -254,5 +256,13 @@ mod tests {
         assert_eq!(verdict(reason), Err(crate::ErrorCode::LowDifficulty));
         let unread = r#"{"id":3,"result":true,"error":null,"reject-reason":"none"}"#;
         assert_eq!(verdict(unread), Ok(()));
+        assert_eq!(verdict(r#"{"id":3,"result":true,"error":[20,"fine"]}"#), Ok(()));
+        let fits = r#"{"id":3,"result":{"a":1},"error":[20,"no"]}"#;
+        assert_eq!(verdict(fits), Err(crate::ErrorCode::Other));
+        for empty in ["[]", "\"\"", "0", "{}", "false"] {
+            assert_eq!(verdict(&format!(r#"{{"id":3,"result":"OK","error":{empty}}}"#)), Ok(()));
+            let refused = format!(r#"{{"id":3,"result":null,"error":{empty}}}"#);
+            assert_eq!(verdict(&refused), Err(crate::ErrorCode::Other));
+        }
     }
 }

@@ -29,8 +29,8 @@ use crate::{
 ///   they answer `mining.authorize`, and a share found on such a job could not be sent yet.
 /// * Each share gets exactly one [`Output::Verdict`] or [`Output::Lost`]. A reply is matched by its
 ///   id; an id that this side never gave (null, or foreign) answers the oldest request that a pool
-///   must answer. A second reply to one request is reported, and moves no verdict, once the pool
-///   has shown that it gives ids back.
+///   must answer, a share before a worker. Once the pool has shown that it gives ids back, such a
+///   reply is reported and moves no verdict, and neither does a second reply to one request.
 /// * A line that is no message, or over the limit, is reported, counted and passed over; only many
 ///   in a row close the session.
 /// * Nothing here counts time: how long a share may wait is the owner's to say.
@@ -43,6 +43,8 @@ pub struct Session {
     pending: VecDeque<Pending>,
     /// The pool has answered a share under its id.
     gives_ids_back: bool,
+    /// The pool has answered anything under its id.
+    knows_ids: bool,
     /// What came before a worker was authorised: the newest job between the difficulty that holds
     /// for it and the one that came after it; at most three.
     early: Vec<Output>,
@@ -103,6 +105,7 @@ impl Session {
             next_id: 1,
             pending: VecDeque::new(),
             gives_ids_back: false,
+            knows_ids: false,
             early: Vec::new(),
             takes_new_extranonce: false,
             malformed_in_a_row: 0,
@@ -206,7 +209,7 @@ impl Session {
     }
 
     fn suggest(&mut self, difficulty: ShareDifficulty) -> Output {
-        self.ask(Request::Suggest(difficulty), &ServerBound::SuggestDifficulty(difficulty))
+        self.ask(Request::Suggest(difficulty), &ServerBound::SuggestDifficulty(Some(difficulty)))
     }
 
     fn ask(&mut self, request: Request, call: &ServerBound) -> Output {
@@ -283,7 +286,7 @@ impl Session {
     }
 
     fn reply(&mut self, reply: Reply) -> Vec<Output> {
-        let Some(Pending { request, .. }) = self.answered(&reply.id) else {
+        let Some(Pending { request, .. }) = self.answered(&reply) else {
             self.counters.unmatched += 1;
             let found = field::clean(&reply.id.to_string(), 60);
             let allowed = "the id of a request without an answer";
@@ -308,7 +311,7 @@ impl Session {
             }
             // Some pools know one of the two words only.
             Request::Suggest(difficulty) if reply.error.is_some() => {
-                let call = ServerBound::SuggestTarget(Target::from(difficulty));
+                let call = ServerBound::SuggestTarget(Some(Target::from(difficulty)));
                 vec![self.ask(Request::SuggestTarget, &call)]
             }
             Request::Suggest(_) | Request::SuggestTarget => Vec::new(),
@@ -316,21 +319,27 @@ impl Session {
         }
     }
 
-    /// The request that an id answers, taken out of those that wait.
-    fn answered(&mut self, id: &Id) -> Option<Pending> {
-        if let Some(number) = id.as_u64() {
-            if let Ok(at) = self.pending.binary_search_by_key(&number, |pending| pending.id) {
-                let pending = self.pending.remove(at)?;
-                self.gives_ids_back |= matches!(pending.request, Request::Share { .. });
-                return Some(pending);
-            }
-            let given = (1..self.next_id).contains(&number);
-            if given && self.gives_ids_back {
-                return None;
-            }
+    /// The request that a reply answers, taken out of those that wait.
+    fn answered(&mut self, reply: &Reply) -> Option<Pending> {
+        let by_id = |id| self.pending.binary_search_by_key(&id, |pending| pending.id).ok();
+        if let Some(at) = reply.id.as_u64().and_then(by_id) {
+            let pending = self.pending.remove(at)?;
+            self.gives_ids_back |= matches!(pending.request, Request::Share { .. });
+            self.knows_ids = true;
+            return Some(pending);
         }
-        let oldest = self.pending.iter().position(|p| p.request.must_be_answered())?;
-        self.pending.remove(oldest)
+        if self.gives_ids_back {
+            return None;
+        }
+        let oldest = |of: fn(&Request) -> bool| self.pending.iter().position(|p| of(&p.request));
+        let share = oldest(|request| matches!(request, Request::Share { .. }));
+        let at = share.or_else(|| oldest(Request::must_be_answered))?;
+        // A grumble to nobody shuts no worker out.
+        let worker = matches!(self.pending.get(at)?.request, Request::Authorize(_));
+        if worker && self.knows_ids && reply.error.is_some() {
+            return None;
+        }
+        self.pending.remove(at)
     }
 
     fn subscribed(&mut self, attempt: Attempt, reply: Reply) -> Vec<Output> {

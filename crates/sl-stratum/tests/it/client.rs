@@ -117,12 +117,20 @@ fn replies_find_their_shares() {
     for ticket in 10..16 {
         submit(&mut session, ticket);
     }
-    // Ids 3 to 8 wait: out of order, as text, and refused in three shapes.
+    // Ids 3 to 8 wait: without an id, out of order, as text, and refused in three shapes.
     for (line, expect) in [
-        (r#"{"id":5,"result":true,"error":null}"#, "12 accepted"),
-        (r#"{"id":"3","result":null,"error":[21,"job not found"]}"#, "10 job not found (21)"),
-        (r#"{"id":null,"result":false,"error":"high-hash"}"#, "11 high-hash (20)"),
-        (r#"{"id":99,"result":true,"error":null}"#, "13 accepted"),
+        (r#"{"id":null,"result":false,"error":"high-hash"}"#, "10 high-hash (20)"),
+        (r#"{"id":99,"result":true,"error":null}"#, "11 accepted"),
+        (r#"{"id":6,"result":true,"error":null}"#, "13 accepted"),
+        (r#"{"id":"5","result":null,"error":[21,"job not found"]}"#, "12 job not found (21)"),
+        (
+            r#"{"id":null,"result":null,"error":[20,"You are being rate limited"]}"#,
+            "protocol: id is null, allowed: the id of a request without an answer",
+        ),
+        (
+            r#"{"id":99,"result":true,"error":null}"#,
+            "protocol: id is 99, allowed: the id of a request without an answer",
+        ),
         (
             r#"{"id":3,"result":true,"error":null}"#,
             "protocol: id is 3, allowed: the id of a request without an answer",
@@ -149,6 +157,29 @@ fn a_pool_that_gives_one_id_for_all_is_followed_in_order() {
             [format!("{ticket} accepted")]
         );
     }
+}
+
+#[test]
+fn a_grumble_to_nobody_shuts_no_worker_out() {
+    let grumble = r#"{"id":null,"result":null,"error":[20,"You are being rate limited"]}"#;
+    let mut session = Session::new(settings());
+    assert_eq!(session.step(Input::Connected).len(), 1);
+    hear(&mut session, SUBSCRIBED);
+    assert!(hear(&mut session, grumble)[0].starts_with("protocol: id is null"));
+    assert_eq!(hear(&mut session, GRANTED), ["authorized u true"]);
+    // A further worker takes no share's verdict, and none but its own refusal.
+    let other = Authorize { user: "v".into(), password: Password::default() };
+    assert_eq!(session.step(Input::Authorize(other)).len(), 1);
+    submit(&mut session, 1);
+    assert_eq!(hear(&mut session, r#"{"id":null,"result":true}"#), ["1 accepted"]);
+    assert!(hear(&mut session, grumble)[0].starts_with("protocol: id is null"));
+    assert_eq!(hear(&mut session, r#"{"id":3,"result":true}"#), ["authorized v true"]);
+    // Who gives no id back is followed in order, in what it refuses, too.
+    let mut session = Session::new(settings());
+    assert_eq!(session.step(Input::Connected).len(), 1);
+    let nameless = r#"{"id":null,"result":[null,"0007",4],"error":null}"#;
+    assert_eq!(hear(&mut session, nameless).len(), 2);
+    assert_eq!(hear(&mut session, grumble), ["authorized u false"]);
 }
 
 #[test]

@@ -255,7 +255,7 @@ impl<'a> Connection<'a> {
             Order::Share(pending) => {
                 let now = self.shared.clock.mono();
                 if self.session.is_running()
-                    && let Some(call) = self.names.ask(pending.worker())
+                    && let Some(call) = self.names.ask(pending.worker(), now)
                 {
                     let outputs = self.session.step(Input::Authorize(call));
                     self.act(outputs).await?;

@@ -186,8 +186,8 @@ impl Session {
                 self.extranonce_subscribed = true;
                 grant(id, Value::Bool(true))
             }
-            ServerBound::SuggestDifficulty(difficulty) => self.suggested(id, difficulty),
-            ServerBound::SuggestTarget(target) => self.suggested(id, target.into()),
+            ServerBound::SuggestDifficulty(difficulty) => Self::suggested(id, difficulty),
+            ServerBound::SuggestTarget(target) => Self::suggested(id, target.map(Into::into)),
             ServerBound::GetVersion => grant(id, Value::from(self.settings.version.as_str())),
             ServerBound::Ping => grant(id, Value::from("pong")),
             ServerBound::GetTransactions | ServerBound::MultiVersion | ServerBound::Unknown(_) => {
@@ -282,7 +282,10 @@ impl Session {
         out
     }
 
-    fn submit(&mut self, id: Id, submit: Submit) -> Vec<Output> {
+    fn submit(&mut self, id: Id, mut submit: Submit) -> Vec<Output> {
+        if self.version_mask == 0 {
+            submit.version_bits = None;
+        }
         let State::Subscribed(welcome) = &self.state else {
             return vec![Output::Send(self.refuse_share(id, ErrorCode::NotSubscribed.into()))];
         };
@@ -345,9 +348,9 @@ impl Session {
         out
     }
 
-    fn suggested(&mut self, id: Id, difficulty: ShareDifficulty) -> Vec<Output> {
+    fn suggested(id: Id, difficulty: Option<ShareDifficulty>) -> Vec<Output> {
         let mut out = grant(id, Value::Bool(true));
-        out.push(Output::SuggestedDifficulty(difficulty));
+        out.extend(difficulty.map(Output::SuggestedDifficulty));
         out
     }
 

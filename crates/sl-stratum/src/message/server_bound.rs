@@ -34,10 +34,10 @@ pub enum ServerBound {
     Configure(Configure),
     /// `mining.extranonce.subscribe`: the machine can take `mining.set_extranonce`.
     ExtranonceSubscribe,
-    /// `mining.suggest_difficulty`
-    SuggestDifficulty(ShareDifficulty),
-    /// `mining.suggest_target`
-    SuggestTarget(Target),
+    /// `mining.suggest_difficulty`; `None` where it cannot be read, as 0 for no wish.
+    SuggestDifficulty(Option<ShareDifficulty>),
+    /// `mining.suggest_target`; `None` where it cannot be read.
+    SuggestTarget(Option<Target>),
     /// `client.get_version`, asked by a machine
     GetVersion,
     /// `mining.ping`
@@ -105,7 +105,8 @@ pub struct Submit {
     pub ntime: u32,
     /// The header's nonce.
     pub nonce: u32,
-    /// The rolled bits of the version, only after `mining.configure`.
+    /// The rolled bits of the version, only after `mining.configure`; `None` where they cannot be
+    /// read, since some fill the field without having asked.
     pub version_bits: Option<u32>,
 }
 
@@ -145,12 +146,13 @@ impl ServerBound {
             "mining.configure" => Self::Configure(Configure::read(params)),
             "mining.extranonce.subscribe" => Self::ExtranonceSubscribe,
             "mining.suggest_difficulty" => {
-                Self::SuggestDifficulty(Field::at(params, 0, "difficulty").difficulty()?)
+                Self::SuggestDifficulty(Field::at(params, 0, "difficulty").difficulty().ok())
             }
             "mining.suggest_target" => {
-                let mut bytes = Field::at(params, 0, "target").fixed()?;
-                bytes.reverse();
-                Self::SuggestTarget(Target::from_le_bytes(bytes))
+                Self::SuggestTarget(Field::at(params, 0, "target").fixed().ok().map(|mut bytes| {
+                    bytes.reverse();
+                    Target::from_le_bytes(bytes)
+                }))
             }
             "client.get_version" | "mining.get_version" | "get_version" => Self::GetVersion,
             "mining.ping" | "client.ping" | "ping" => Self::Ping,
@@ -180,9 +182,11 @@ impl ServerBound {
             Self::Configure(configure) => ("mining.configure", configure.to_params()),
             Self::ExtranonceSubscribe => ("mining.extranonce.subscribe", json!([])),
             Self::SuggestDifficulty(difficulty) => {
-                ("mining.suggest_difficulty", json!([difficulty_value(*difficulty)]))
+                ("mining.suggest_difficulty", json!([difficulty.map(difficulty_value)]))
             }
-            Self::SuggestTarget(target) => ("mining.suggest_target", json!([target.to_string()])),
+            Self::SuggestTarget(target) => {
+                ("mining.suggest_target", json!([target.as_ref().map(Target::to_string)]))
+            }
             Self::GetVersion => ("client.get_version", json!([])),
             Self::Ping => ("mining.ping", json!([])),
             Self::GetTransactions => ("mining.get_transactions", json!([])),
@@ -215,7 +219,7 @@ impl Submit {
             extranonce2: Field::at(params, 2, "extranonce2").extranonce()?,
             ntime: Field::at(params, 3, "ntime").u32()?,
             nonce: Field::at(params, 4, "nonce").u32()?,
-            version_bits: bits.map(Field::u32).transpose()?,
+            version_bits: bits.and_then(|bits| bits.u32().ok()),
         })
     }
 
@@ -338,6 +342,11 @@ mod tests {
         );
         check(
             "mining.submit",
+            "[\"w\",\"j\",\"0001\",\"5a72667b\",\"2bbb1bc7\",\"0x20000000\"]",
+            Ok(ServerBound::Submit(submit.clone())),
+        );
+        check(
+            "mining.submit",
             "[\"w\",\"j\",\"0001\",\"5a72667b\",\"2bbb1bc7\",\"00002000\"]",
             Ok(ServerBound::Submit(Submit { version_bits: Some(0x2000), ..submit })),
         );
@@ -376,18 +385,21 @@ mod tests {
     fn suggestions_and_configurations() {
         let two = ShareDifficulty::new(2.0).expect("positive");
         for params in ["[2]", "[2.0]", "[\"2\"]"] {
-            check("mining.suggest_difficulty", params, Ok(ServerBound::SuggestDifficulty(two)));
+            check(
+                "mining.suggest_difficulty",
+                params,
+                Ok(ServerBound::SuggestDifficulty(Some(two))),
+            );
         }
-        check(
-            "mining.suggest_difficulty",
-            "[0]",
-            Err("difficulty is 0, allowed: a positive number"),
-        );
+        for params in ["[0]", "[null]", "[]", "[\"many\"]"] {
+            check("mining.suggest_difficulty", params, Ok(ServerBound::SuggestDifficulty(None)));
+            check("mining.suggest_target", params, Ok(ServerBound::SuggestTarget(None)));
+        }
         let target = Target::from(two);
         check(
             "mining.suggest_target",
             &format!("[\"{target}\"]"),
-            Ok(ServerBound::SuggestTarget(target)),
+            Ok(ServerBound::SuggestTarget(Some(target))),
         );
         check(
             "mining.configure",

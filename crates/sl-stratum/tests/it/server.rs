@@ -173,13 +173,15 @@ fn wrong_shares_are_told_what_is_wrong() {
         (r#"["w","j","000001","5a72667b","2bbb1bc7"]"#, "extranonce2 has 3 bytes, 4 are allowed"),
         (r#"["w","j","00000001","5a72","2bbb1bc7"]"#, "ntime has 2 bytes, 4 are allowed"),
         (r#"["w","j","00000001","5a72667b","2bbb1bc700"]"#, "nonce has 5 bytes, 4 are allowed"),
-        (
-            r#"["w","j","00000001","5a72667b","2bbb1bc7","20000000"]"#,
-            "version bits are 20000000, only those of 00000000 are allowed",
-        ),
     ] {
         let line = format!(r#"{{"id":"a","method":"mining.submit","params":{params}}}"#);
         check(&line, &[&format!(r#"{{"id":"a","result":null,"error":[20,"{text}",null]}}"#)]);
+    }
+    // A machine that was granted no bits may fill their field with anything.
+    for bits in ["20000000", "0x20000000", ""] {
+        let params = format!(r#"["w","j","00000001","5a72667b","2bbb1bc7","{bits}"]"#);
+        let line = format!(r#"{{"id":"a","method":"mining.submit","params":{params}}}"#);
+        check(&line, &[r#"{"id":"a","result":true,"error":null}"#]);
     }
     check(
         r#"{"id":3,"method":"mining.submit","params":["v","j","00000001","5a72667b","2bbb1bc7"]}"#,
@@ -196,6 +198,10 @@ fn questions_beside_the_work() {
     check(
         r#"{"id":5,"method":"mining.suggest_difficulty","params":[512]}"#,
         &[r#"{"id":5,"result":true,"error":null}"#, "SuggestedDifficulty(ShareDifficulty(512.0))"],
+    );
+    check(
+        r#"{"id":5,"method":"mining.suggest_difficulty","params":[0]}"#,
+        &[r#"{"id":5,"result":true,"error":null}"#],
     );
     check(
         r#"{"id":5,"method":"client.get_version","params":[]}"#,

@@ -132,7 +132,8 @@ fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error
     Value::deserialize(from).map(Some)
 }
 
-/// Reads one line; `read` turns a method and its parameters into a call.
+/// Reads one line; `read` turns a method and its parameters into a call. Names in another code than
+/// UTF-8 are read as far as they can be.
 fn parse<C>(
     line: &[u8],
     read: impl FnOnce(&str, &[Value]) -> Result<C, MessageError>,
@@ -142,8 +143,10 @@ fn parse<C>(
     if line.trim_ascii_start().first() != Some(&b'{') {
         return Err(Malformed::boxed(Id::NULL, None, not_json("it does not start with {")));
     }
-    let envelope: Envelope<'_> = serde_json::from_slice(line)
-        .map_err(|error| Malformed::boxed(Id::NULL, None, not_json(&error.to_string())))?;
+    let text = String::from_utf8_lossy(line);
+    let envelope: Envelope<'_> = serde_json::from_str(&text).map_err(|error| {
+        Malformed::boxed(Id::of_line(text.as_bytes()), None, not_json(&error.to_string()))
+    })?;
     let id = match envelope.id.map(|raw| Id::from_json(raw.get())) {
         None => Id::NULL,
         Some(Some(id)) => id,
@@ -218,6 +221,21 @@ mod tests {
             let malformed = read(line).expect_err("malformed");
             assert_eq!(malformed.error.to_string(), why);
         }
+    }
+
+    #[test]
+    fn what_is_no_json_is_answered_under_its_id() {
+        for (line, id) in [
+            ("{\"id\":2,\"method\":\"m\",\"params\":[\"\\ud800\"]}", "2"),
+            ("{\"id\":\"a\",\"method\":\"m\",\"method\":\"m\"}", "\"a\""),
+            ("{\"method\":\"m\",\"params\":[", "null"),
+        ] {
+            assert_eq!(read(line).expect_err(line).id.to_string(), id);
+        }
+        let line = b"{\"id\":2,\"method\":\"m\",\"params\":[\"acct.\xc9\xcf\"]}";
+        let read = parse(line, |_, params| Ok(params.to_vec()));
+        let call = vec![json!("acct.\u{fffd}\u{fffd}")];
+        assert_eq!(read, Ok(Incoming::Call { id: 2.into(), call }));
     }
 
     #[test]

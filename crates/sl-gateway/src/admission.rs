@@ -22,7 +22,7 @@ impl Admission {
             return Err(Refusal::new(ErrorCode::Unauthorized, &text));
         }
         match &self.password {
-            Some(asked) if asked.expose() != password.reveal() => {
+            Some(asked) if !holds(password.reveal(), asked.expose()) => {
                 Err(Refusal::new(ErrorCode::Unauthorized, "wrong password"))
             }
             _ => Ok(()),
@@ -38,16 +38,54 @@ impl Admission {
 /// ```
 #[must_use]
 pub fn wished_difficulty(password: &str) -> Option<ShareDifficulty> {
-    let parts = password.split([',', ';', ' ']);
-    let wish = parts
-        .filter_map(|part| part.trim().split_once('='))
-        .find(|(name, _)| name.eq_ignore_ascii_case("d") || name.eq_ignore_ascii_case("diff"));
-    wish.and_then(|(_, value)| ShareDifficulty::new(value.parse().ok()?).ok())
+    let parts = password.split(SEPARATORS);
+    let (_, value) = parts.filter_map(|part| part.split_once('=')).find(is_wish)?;
+    ShareDifficulty::new(value.parse().ok()?).ok()
+}
+
+const SEPARATORS: [char; 3] = [',', ';', ' '];
+
+fn is_wish((name, _): &(&str, &str)) -> bool {
+    name.eq_ignore_ascii_case("d") || name.eq_ignore_ascii_case("diff")
+}
+
+/// Whether a text is the secret: as it stands, or without its wish for a difficulty, or without all
+/// that rented machines and those of other pools say beside it (`c=LTC,d=65536`).
+fn holds(text: &str, secret: &str) -> bool {
+    let without = |is_beside: fn(&(&str, &str)) -> bool| {
+        let parts = text.split_inclusive(SEPARATORS).filter(|part| {
+            let name_and_value = part.trim_end_matches(SEPARATORS).split_once('=');
+            !name_and_value.as_ref().is_some_and(is_beside)
+        });
+        let rest: String = parts.collect();
+        rest.trim_matches(SEPARATORS) == secret
+    };
+    text == secret || without(is_wish) || without(|_| true)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_with_wishes_is_the_password() {
+        for (text, secret, expect) in [
+            ("s3cret", "s3cret", true),
+            ("s3cret,d=65536", "s3cret", true),
+            ("d=65536;s3cret", "s3cret", true),
+            ("s3cret, c=LTC, d=0.5, ", "s3cret", true),
+            ("open sesame d=7", "open sesame", true),
+            ("a,b==,Diff=7", "a,b==", true),
+            ("d=5", "d=5", true),
+            ("d=65536", "s3cret", false),
+            ("s3cret,x", "s3cret", false),
+            ("s3cre,t", "s3cret", false),
+            ("pass=s3cret", "s3cret", false),
+            ("", "s3cret", false),
+        ] {
+            assert_eq!(holds(text, secret), expect, "{text}");
+        }
+    }
 
     #[test]
     fn wishes_stand_in_passwords() {

@@ -60,6 +60,13 @@ async fn a_slot_stays_with_its_machine() {
     let again = back.submit("rig.1", &notify, 0, 1).await.expect_err("sent before");
     assert_eq!(again.0, 22);
     back.submit("rig.1", &notify, 0, 2).await.expect("accepted");
+    drop(back);
+    farm.status_when(|status| status.slots.away == 1).await;
+    // What it says before it subscribes is heard.
+    let mut back = farm.connect().await;
+    back.ask("mining.suggest_difficulty", json!([0.25])).await.expect("heard");
+    let (told, _) = back.introduce("rig.1", Some(&session)).await;
+    assert_eq!((told, &back.slot), (0.25, &slot));
     // While it is there, nobody else gets it by the same words but its session.
     let (namesake, ..) = farm.machine_again("rig.1", None).await;
     assert_ne!(namesake.slot, slot);
@@ -127,6 +134,13 @@ async fn a_password_is_asked_for_where_one_is_set() {
     let refused = machine.ask("mining.authorize", json!(["rig.1", "x"])).await.expect_err("wrong");
     assert_eq!(refused, (24, "wrong password".into()));
     machine.ask("mining.authorize", json!(["rig.1", "open sesame"])).await.expect("authorised");
+    // A password with a wish is that password, and the wish is heard.
+    let mut wishes = farm.connect().await;
+    wishes.subscribe(None).await;
+    let password = json!(["rig.2", "open sesame,d=0.5"]);
+    wishes.ask("mining.authorize", password).await.expect("authorised");
+    farm.give(job(1, 1, &[], &farm.clock));
+    assert_eq!(wishes.hear().await["params"], json!([0.5]));
     farm.stop().await;
 }
 

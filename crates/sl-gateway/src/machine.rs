@@ -86,7 +86,7 @@ impl Machine {
             session,
             taken: None,
             user_agent: None,
-            vardiff: Vardiff::new(None, now),
+            vardiff: Vardiff::new(now),
             standing: Standing::default(),
             told: None,
             workers: Vec::new(),
@@ -95,9 +95,11 @@ impl Machine {
     }
 
     /// It has a slot, perhaps with what is remembered of it.
-    pub(crate) fn take_slot(&mut self, mut taken: Taken<Standing>, now: Mono) {
+    pub(crate) fn take_slot(&mut self, mut taken: Taken<Standing>) {
         if let Some(standing) = taken.memory.take() {
-            self.vardiff = Vardiff::new(standing.difficulty(), now);
+            if let Some(difficulty) = standing.difficulty() {
+                self.vardiff.remembers(difficulty);
+            }
             self.standing = standing;
         }
         self.taken = Some(taken);

@@ -49,10 +49,10 @@ pub(crate) struct Vardiff {
 }
 
 impl Vardiff {
-    /// A machine that has just come; `remembered` is its difficulty from before.
-    pub(crate) fn new(remembered: Option<ShareDifficulty>, now: Mono) -> Self {
+    /// A machine that has just come.
+    pub(crate) const fn new(now: Mono) -> Self {
         Self {
-            difficulty: remembered.map(ShareDifficulty::get),
+            difficulty: None,
             told: 0.0,
             told_for: (0.0, None),
             wish: None,
@@ -63,6 +63,13 @@ impl Vardiff {
             accepted: 0,
             rejected: 0,
             late: false,
+        }
+    }
+
+    /// It had this difficulty before. What it has wished for since it came goes first.
+    pub(crate) const fn remembers(&mut self, difficulty: ShareDifficulty) {
+        if self.wish.is_none() {
+            self.difficulty = Some(difficulty.get());
         }
     }
 
@@ -204,12 +211,17 @@ const LONGEST_WINDOWS: u32 = 60;
 /// A machine is not looked at more often than this.
 pub(crate) const LEAST_LOOK: Duration = Duration::from_secs(1);
 
-/// To six digits, so that every machine reads the same number; never above by more than rounding.
+/// Below this the part after the point is worth more than machines that cannot read it.
+const WHOLE_FROM: f64 = 16.0;
+
+/// To six digits, so that every machine reads the same number, and from 16 up to a whole one, since
+/// some read nothing else; never above by more than rounding.
 fn rounded(difficulty: f64) -> ShareDifficulty {
     let cut = |value: f64| format!("{value:.5e}").parse::<f64>().unwrap_or(value);
     let nearest = cut(difficulty);
     let chosen =
         if nearest <= difficulty * (1.0 + 1e-9) { nearest } else { cut(difficulty * (1.0 - 5e-6)) };
+    let chosen = if chosen >= WHOLE_FROM { chosen.floor() } else { chosen };
     ShareDifficulty::new(chosen.clamp(f64::MIN_POSITIVE, f64::MAX))
         .expect("clamped to positive finite numbers")
 }
@@ -238,7 +250,7 @@ mod tests {
     /// third, and the last difficulty.
     fn simulate(rules: &Rules, hs: f64, wanted: Target, seconds: f64, seed: u64) -> (u32, f64) {
         let mut rng = fastrand::Rng::with_seed(seed);
-        let mut vardiff = Vardiff::new(None, at(0.0));
+        let mut vardiff = Vardiff::new(at(0.0));
         let (mut now, mut next_job) = (0.0, 15.0);
         let mut told = vardiff.for_job(rules, wanted, at(0.0));
         let mut late = 0;
@@ -278,7 +290,7 @@ mod tests {
         let (rules, wanted) = (rules(), Target::from(difficulty(512.0)));
         let (_, last) = simulate(&rules, 9.5e9, wanted, 600.0, 4);
         assert_eq!(last, 512.0);
-        let mut vardiff = Vardiff::new(None, at(0.0));
+        let mut vardiff = Vardiff::new(at(0.0));
         assert_eq!(vardiff.for_job(&rules, wanted, at(0.0)).get(), 128.0);
         // A job that wants less is obeyed at once, and forgotten with the next.
         let less = Target::from(difficulty(64.0));
@@ -287,9 +299,26 @@ mod tests {
     }
 
     #[test]
+    fn difficulties_are_whole_from_sixteen_up() {
+        for (value, expect) in [
+            (28_228.83, 28_228.0),
+            (76.8, 76.0),
+            (16.99, 16.0),
+            (15.5, 15.5),
+            (0.123_456_7, 0.123_456),
+            (1_234_567.8, 1_234_560.0),
+            (65_536.0, 65_536.0),
+            (65_536.0 * (1.0 - 1e-12), 65_536.0),
+        ] {
+            assert_eq!(rounded(value).get(), expect, "{value}");
+        }
+    }
+
+    #[test]
     fn silence_steps_down_and_a_flood_is_caught_at_once() {
         let (rules, wanted) = (rules(), Target::from(difficulty(1000.0)));
-        let mut vardiff = Vardiff::new(Some(difficulty(1000.0)), at(0.0));
+        let mut vardiff = Vardiff::new(at(0.0));
+        vardiff.remembers(difficulty(1000.0));
         assert_eq!(vardiff.for_job(&rules, wanted, at(0.0)).get(), 1000.0);
         assert!(!vardiff.consider(&rules, wanted, at(30.0)));
         let look = vardiff.look_at(&rules);
@@ -297,7 +326,8 @@ mod tests {
         assert!(vardiff.consider(&rules, wanted, look));
         assert_eq!(vardiff.for_job(&rules, wanted, look).get(), 250.0);
         assert!(!vardiff.consider(&rules, wanted, look), "told already");
-        let mut vardiff = Vardiff::new(Some(difficulty(1.0)), at(0.0));
+        let mut vardiff = Vardiff::new(at(0.0));
+        vardiff.remembers(difficulty(1.0));
         let told = vardiff.for_job(&rules, wanted, at(0.0));
         assert_eq!(told.get(), 1.0);
         for _ in 0..24 {
@@ -316,7 +346,8 @@ mod tests {
     #[test]
     fn shares_that_waited_since_the_last_difficulty_are_no_silence() {
         let (rules, wanted) = (rules(), Target::from(difficulty(1000.0)));
-        let mut vardiff = Vardiff::new(Some(difficulty(1.0)), at(0.0));
+        let mut vardiff = Vardiff::new(at(0.0));
+        vardiff.remembers(difficulty(1.0));
         let easy = vardiff.for_job(&rules, wanted, at(0.0));
         (0..24).for_each(|_| vardiff.accepted(easy));
         assert_eq!(vardiff.for_job(&rules, wanted, at(4.0)).get(), 60.0);
@@ -332,7 +363,7 @@ mod tests {
     #[test]
     fn wishes_and_what_is_known_count_within_the_limits() {
         let (rules, wanted) = (rules(), Target::from(difficulty(1000.0)));
-        let mut vardiff = Vardiff::new(None, at(0.0));
+        let mut vardiff = Vardiff::new(at(0.0));
         vardiff.suggest(difficulty(16.0), at(0.0));
         assert_eq!(vardiff.for_job(&rules, wanted, at(0.0)).get(), 16.0);
         vardiff.suggest(difficulty(1e9), at(1.0));
@@ -340,11 +371,16 @@ mod tests {
         vardiff.promise_floor(difficulty(300.0));
         vardiff.suggest(difficulty(16.0), at(2.0));
         assert_eq!(vardiff.for_job(&rules, wanted, at(2.0)).get(), 300.0);
-        let mut known = Vardiff::new(None, at(0.0));
+        let mut back = Vardiff::new(at(0.0));
+        back.suggest(difficulty(16.0), at(0.0));
+        back.promise_floor(difficulty(32.0));
+        back.remembers(difficulty(500.0));
+        assert_eq!(back.for_job(&rules, wanted, at(0.0)).get(), 32.0, "said before its slot came");
+        let mut known = Vardiff::new(at(0.0));
         known.knows_rate(HashRate::from_hs(65_536.0));
         assert!((known.for_job(&rules, wanted, at(0.0)).get() - 10.0).abs() < 0.01);
         let set = Rules { start: Some(difficulty(7.0)), ..rules };
-        let mut unknown = Vardiff::new(None, at(0.0));
+        let mut unknown = Vardiff::new(at(0.0));
         assert_eq!(unknown.for_job(&set, wanted, at(0.0)).get(), 7.0);
     }
 
@@ -353,7 +389,7 @@ mod tests {
         fn never_harder_than_wanted(
             steps in prop::collection::vec((0f64..100.0, 0u32..50, -12f64..60.0), 1..60),
         ) {
-            let (rules, mut vardiff) = (rules(), Vardiff::new(None, at(0.0)));
+            let (rules, mut vardiff) = (rules(), Vardiff::new(at(0.0)));
             let mut now = 0.0;
             for (pause, shares, exponent) in steps {
                 now += pause;

@@ -40,8 +40,7 @@ impl Connection {
             extranonce1: taken.extranonce1,
             extranonce2_len: self.shared.layout.own,
         };
-        let now = self.now();
-        self.machine.take_slot(taken, now);
+        self.machine.take_slot(taken);
         Ok(welcome)
     }
 

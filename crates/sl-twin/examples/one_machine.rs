@@ -90,23 +90,8 @@ async fn own(mut machine: Machine, mut inbox: mpsc::Receiver<Ask>) {
         machine.step(now);
         match ask {
             Some(Ask::Look(want, reply)) => {
-                let log = match want {
-                    Want::Log => machine.log().map(line).collect(),
-                    Want::Figures | Want::Chart => Vec::new(),
-                };
-                let chart = match want {
-                    Want::Chart => machine.chart().map(|minute| minute.to_vec()).collect(),
-                    Want::Figures | Want::Log => Vec::new(),
-                };
-                let look = Look {
-                    model: machine.model(),
-                    release: machine.release(),
-                    readings: Arc::new(machine.readings(now)),
-                    login: machine.login().map(str::to_owned),
-                    now: clock.wall(),
-                    log,
-                    chart,
-                };
+                let readings = Arc::new(machine.readings(now));
+                let look = Look::of(&machine, want, readings, clock.wall());
                 let _ = reply.send(look);
             }
             Some(Ask::Tell(command, done)) => {
@@ -116,8 +101,4 @@ async fn own(mut machine: Machine, mut inbox: mpsc::Receiver<Ask>) {
             None => {}
         }
     }
-}
-
-fn line((since, text): (Duration, &str)) -> String {
-    format!("[{:>12.6}] {text}", since.as_secs_f64())
 }

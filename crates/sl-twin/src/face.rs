@@ -28,6 +28,7 @@ mod serve;
 mod web;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sl_units::{HashRate, Wall};
 
@@ -35,6 +36,7 @@ use self::figures::Scale;
 use self::identity::{Dialect, Identity};
 use self::record::Form;
 use crate::conf::Command;
+use crate::machine::Machine;
 use crate::model::Model;
 use crate::readings::Readings;
 use crate::release::Release;
@@ -82,12 +84,35 @@ pub struct Look {
     pub now: Wall,
     /// Lines of the log, oldest first; empty unless they were [wanted](Want::Log).
     pub log: Vec<String>,
-    /// Rates of the boards a minute apart, oldest first; empty unless they were
-    /// [wanted](Want::Chart).
-    pub chart: Vec<Vec<HashRate>>,
+    /// Slots of the boards in use, from 0, each with its rates a minute apart, oldest first; empty
+    /// unless they were [wanted](Want::Chart).
+    pub chart: Vec<(usize, Vec<HashRate>)>,
 }
 
 impl Look {
+    /// A machine that shows these readings now.
+    #[must_use]
+    pub fn of(machine: &Machine, want: Want, readings: Arc<Readings>, now: Wall) -> Self {
+        let line = |(at, text): (Duration, &str)| {
+            format!("[{:>9}.{:03}] {text}", at.as_secs(), at.subsec_millis())
+        };
+        Self {
+            model: machine.model(),
+            release: machine.release(),
+            login: machine.login().map(ToOwned::to_owned),
+            log: match want {
+                Want::Log => machine.log().map(line).collect(),
+                Want::Figures | Want::Chart => Vec::new(),
+            },
+            chart: match want {
+                Want::Chart => machine.chart().collect(),
+                Want::Figures | Want::Log => Vec::new(),
+            },
+            readings,
+            now,
+        }
+    }
+
     fn identity(&self) -> &'static Identity {
         Identity::of(self.model)
     }

@@ -331,15 +331,15 @@ impl Machine {
         self.log.iter().map(|(at, line)| (*at, line.as_str()))
     }
 
-    /// The rate of each board in use a minute apart, oldest first, at most a day: what the chart
-    /// shows.
-    pub fn chart(&self) -> impl Iterator<Item = Vec<HashRate>> {
-        let used = || self.slots.iter().filter(|slot| slot.found > 0);
-        let minutes = used().map(|slot| slot.meter.minutes()).max().unwrap_or(0);
+    /// The slot of each board in use, from 0, and its rates a minute apart, oldest first, at most a
+    /// day: what the chart shows.
+    pub fn chart(&self) -> impl Iterator<Item = (usize, Vec<HashRate>)> {
+        let used = self.slots.iter().enumerate().filter(|(_, slot)| slot.found > 0);
+        let minutes = used.clone().map(|(_, slot)| slot.meter.minutes()).max().unwrap_or(0);
         let rate = |slot: &Slot, minute| {
             HashRate::from_hs(slot.meter.minute(minute) * self.plant.hashes_per_nonce)
         };
-        (0..minutes).map(move |minute| used().map(|slot| rate(slot, minute)).collect())
+        used.map(move |(at, slot)| (at, (0..minutes).map(|minute| rate(slot, minute)).collect()))
     }
 
     /// How it really is inside.

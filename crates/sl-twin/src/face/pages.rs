@@ -133,19 +133,18 @@ pub(super) const fn alive(pool: &PoolReading) -> &'static str {
 
 /// The chart: the rate of each board a minute apart, the newest last.
 fn rate(look: &Look) -> Record {
-    let minutes = look.chart.len();
-    let boards = look.chart.iter().map(Vec::len).max().unwrap_or(0);
+    let minutes = look.chart.iter().map(|(_, rates)| rates.len()).max().unwrap_or(0);
     let axis: Vec<Value> = (0..minutes).map(|minute| format!("{minute}min").into()).collect();
-    let series: Vec<Record> = (0..boards).map(|board| line(board, look.scale(), look)).collect();
+    let series: Vec<Record> = look.chart.iter().map(|line| series(line, look.scale())).collect();
     Record::new()
         .with("unit", look.scale().unit())
         .with("xAxis", Value::List(axis))
         .with("series", series)
 }
 
-fn line(board: usize, scale: Scale, look: &Look) -> Record {
-    let at = |minute: &Vec<HashRate>| scale.rate(minute.get(board).copied().unwrap_or_default());
+/// A board by its slot, as the `index` of `stats` counts them.
+fn series((slot, rates): &(usize, Vec<HashRate>), scale: Scale) -> Record {
     Record::new()
-        .with("name", format!("chain{board}"))
-        .with("data", look.chart.iter().map(at).collect::<Vec<_>>())
+        .with("name", format!("chain{slot}"))
+        .with("data", rates.iter().map(|rate| scale.rate(*rate)).collect::<Vec<_>>())
 }

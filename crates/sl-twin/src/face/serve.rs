@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::http::{Reader, Refusal, Request};
-use super::{Host, cgi, digest, rpc, web};
+use super::{Host, Want, cgi, digest, rpc, web};
 use crate::readings::Manners;
 
 /// How long and how often a connection may ask.
@@ -75,11 +75,17 @@ where
         let Some(received) = receive(&mut stream, &mut reader, patience, limits).await? else {
             return Ok(());
         };
-        let want = received.as_ref().map(|it| cgi::want(&it.path)).unwrap_or_default();
-        let Some(look) = host.look(want).await else { return Ok(()) };
+        let Some(mut look) = host.look(Want::Figures).await else { return Ok(()) };
         let manners = look.readings.manners;
-        match Presence::on_web(&manners) {
-            Presence::There => sleep(manners.web_delay).await,
+        if matches!(Presence::on_web(&manners), Presence::There) && !manners.web_delay.is_zero() {
+            sleep(manners.web_delay).await;
+            // What it shows, whom it lets in and whether it is still there is judged when the
+            // reply is due.
+            let Some(late) = host.look(Want::Figures).await else { return Ok(()) };
+            look = late;
+        }
+        match Presence::on_web(&look.readings.manners) {
+            Presence::There => {}
             Presence::Silent => return hold(&mut stream, limits.silence).await,
             Presence::Away => return Ok(()),
         }
@@ -90,6 +96,12 @@ where
                 return part(&mut stream).await;
             }
         };
+        // What costs more is gathered for those alone who are let in.
+        let want = cgi::want(&request.path);
+        if want != Want::Figures && web::lets_in(&request, &look) {
+            let Some(more) = host.look(want).await else { return Ok(()) };
+            look = more;
+        }
         let last = served == limits.requests;
         let response = web::respond(&request, &look, digest::nonce(&mut rng), last);
         if let Some(command) = response.command {

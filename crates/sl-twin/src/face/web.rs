@@ -68,6 +68,11 @@ pub(super) fn refuse(status: u16, now: Wall) -> Vec<u8> {
     Content::Status(status).bytes(&end, now)
 }
 
+/// Whether the login of a request is the machine's.
+pub(super) fn lets_in(request: &Request, look: &Look) -> bool {
+    matches!(judge(request, look), Verdict::Welcome)
+}
+
 fn judge(request: &Request, look: &Look) -> Verdict {
     let header = request.authorization.as_deref();
     let verdict = digest::check(header, &request.method, &request.target, &look.secret());

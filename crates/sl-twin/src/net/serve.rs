@@ -11,7 +11,8 @@ use crate::{
     face::{Host, Limits, Look, Want, serve_http, serve_rpc},
 };
 
-/// Connections served at once on one port of all machines; more wait in the system's queue.
+/// Connections served at once on one port of all machines. When there is no place left, a call to
+/// a machine that has none waits, and with it the system's queue.
 const MOST: usize = 4096;
 /// Connections served at once on one port of one machine; more are closed.
 const MOST_EACH: usize = 64;
@@ -37,9 +38,14 @@ pub(crate) struct Reception {
 impl Reception {
     /// Answers calls until told to stop; then connections are closed.
     pub(crate) async fn run(self, door: Door, stop: CancellationToken) {
+        self.run_within(MOST, door, stop).await;
+    }
+
+    /// The same with so many places for the connections of all machines.
+    async fn run_within(self, most: usize, door: Door, stop: CancellationToken) {
         let (calls_in, mut calls) = calls();
         let mut rng = self.randomness.rng("face nonces");
-        let all = Arc::new(Semaphore::new(MOST));
+        let all = Arc::new(Semaphore::new(most));
         let each: Vec<Arc<Semaphore>> =
             self.machines.iter().map(|_| Arc::new(Semaphore::new(MOST_EACH))).collect();
         let mut tasks = JoinSet::new();
@@ -54,9 +60,18 @@ impl Reception {
                     None => break,
                 },
             };
-            let Ok(place) = all.clone().acquire_owned().await else { break };
-            let own = each.get(machine).and_then(|own| own.clone().try_acquire_owned().ok());
-            let (Some(own), Some(handle)) = (own, self.machines.get(machine)) else { continue };
+            let (Some(own), Some(handle)) = (each.get(machine), self.machines.get(machine)) else {
+                continue;
+            };
+            // No machine holds more places than are left for the others: however many of them are
+            // crowded, there is one for a machine that has none.
+            let held = MOST_EACH.saturating_sub(own.available_permits());
+            if held > 0 && held >= all.available_permits() {
+                continue;
+            }
+            let Ok(own) = own.clone().try_acquire_owned() else { continue };
+            let waits = all.clone().acquire_owned();
+            let Some(Ok(place)) = stop.run_until_cancelled(waits).await else { break };
             let host = Called { handle: handle.clone(), clock: self.clock };
             let (port, rng) = (self.port, rng.fork());
             tasks.spawn(async move {
@@ -89,32 +104,12 @@ impl Host for Called {
     async fn look(&self, want: Want) -> Option<Look> {
         let readings = self.handle.readings();
         let now = self.clock.wall();
-        let look = self.handle.look(move |machine| Look {
-            model: machine.model(),
-            release: machine.release(),
-            login: machine.login().map(ToOwned::to_owned),
-            log: match want {
-                Want::Log => machine.log().map(line).collect(),
-                _ => Vec::new(),
-            },
-            chart: match want {
-                Want::Chart => machine.chart().collect(),
-                _ => Vec::new(),
-            },
-            readings,
-            now,
-        });
-        look.await.ok()
+        self.handle.look(move |machine| Look::of(machine, want, readings, now)).await.ok()
     }
 
     async fn tell(&self, command: Command) {
         let _the_farm_is_gone = self.handle.command(command).await;
     }
-}
-
-/// A line of the log with its time since the start.
-fn line((at, text): (std::time::Duration, &str)) -> String {
-    format!("[{:>9}.{:03}] {text}", at.as_secs(), at.subsec_millis())
 }
 
 #[cfg(test)]

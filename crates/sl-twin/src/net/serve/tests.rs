@@ -22,18 +22,23 @@ struct Hall {
 
 impl Hall {
     async fn open(net: &str) -> Self {
+        Self::with(net, 2, MOST).await
+    }
+
+    /// So many machines, and so many places for their callers.
+    async fn with(net: &str, machines: usize, most: usize) -> Self {
         let net: Subnet = net.parse().expect("a net");
-        let (farm, ends) = farm((0..2).filter_map(|number| net.host(number)));
+        let (farm, ends) = farm((0..machines).filter_map(|number| net.host(number)));
         let (mut running, stop) = (JoinSet::new(), CancellationToken::new());
         running.spawn(farm.run(stop.clone()));
-        let machines: Arc<[MachineHandle]> = ends.handles.into();
+        let handles: Arc<[MachineHandle]> = ends.handles.into();
         let (clock, randomness) = (Clock::real(), Randomness::seeded(7));
         let mut ports = [0; 2];
         for (at, port) in ports.iter_mut().zip([Port::Web, Port::Program]) {
             let door;
-            (*at, door) = open_door(net).await;
-            let reception = Reception { port, machines: machines.clone(), clock, randomness };
-            running.spawn(reception.run(door, stop.clone()));
+            (*at, door) = open_door(net, machines).await;
+            let reception = Reception { port, machines: handles.clone(), clock, randomness };
+            running.spawn(reception.run_within(most, door, stop.clone()));
         }
         let [web, program] = ports;
         Self { net, web, program, _running: running }
@@ -56,12 +61,12 @@ impl Hall {
     }
 }
 
-async fn open_door(net: Subnet) -> (u16, Door) {
+async fn open_door(net: Subnet, machines: usize) -> (u16, Door) {
     loop {
         let probe = tokio::net::TcpListener::bind((net.host(0).expect("a host"), 0)).await;
         let port = probe.and_then(|probe| probe.local_addr()).expect("a free port").port();
         // Another program may have it at the neighbour's address, or take it now.
-        if let Ok(door) = Door::open(net, 2, port).await {
+        if let Ok(door) = Door::open(net, machines, port).await {
             return (port, door);
         }
     }
@@ -117,4 +122,33 @@ async fn flooded() {
 #[tokio::test]
 async fn a_flooded_machine_keeps_its_bound_and_its_neighbour_goes_on() {
     tokio::time::timeout(GUARD, flooded()).await.expect("nothing hangs");
+}
+
+/// Four machines are crowded with half requests, more than there are places for; the fifth answers.
+async fn crowded() {
+    const CROWDED: usize = 4;
+    let hall = Hall::with("127.77.5.0/28", CROWDED + 1, 40).await;
+    let release = CancellationToken::new();
+    let mut held = JoinSet::new();
+    for _ in 0..20 {
+        for number in 0..CROWDED {
+            held.spawn(hold(hall.ip(number), hall.web, release.clone()));
+        }
+    }
+    // 80 callers and 40 places: half of them at least are let go of.
+    for _ in 0..40 {
+        assert_eq!(held.join_next().await.map(Result::ok), Some(Some(true)), "beyond its share");
+    }
+    for _ in 0..3 {
+        assert!(hall.web_answers(hall.ip(CROWDED)).await, "the fifth has nothing to do with it");
+    }
+    assert!(hall.program_answers(hall.ip(0)).await);
+    release.cancel();
+    while held.join_next().await.is_some() {}
+    while !hall.web_answers(hall.ip(0)).await {}
+}
+
+#[tokio::test]
+async fn crowds_at_some_machines_leave_a_place_for_the_others() {
+    tokio::time::timeout(GUARD, crowded()).await.expect("nothing hangs");
 }

@@ -59,20 +59,9 @@ impl Living {
 
 impl Host for Living {
     async fn look(&self, want: Want) -> Option<Look> {
-        Some(self.with(|machine, now| Look {
-            model: machine.model(),
-            release: machine.release(),
-            readings: Arc::new(machine.readings(*now)),
-            login: machine.login().map(str::to_owned),
-            now: Wall::from_secs(1_795_353_259),
-            log: match want {
-                Want::Log => machine.log().map(|(_, line)| line.to_owned()).collect(),
-                _ => Vec::new(),
-            },
-            chart: match want {
-                Want::Chart => machine.chart().collect(),
-                _ => Vec::new(),
-            },
+        Some(self.with(|machine, now| {
+            let readings = Arc::new(machine.readings(*now));
+            Look::of(machine, want, readings, Wall::from_secs(1_795_353_259))
         }))
     }
 
@@ -171,6 +160,20 @@ async fn what_is_written_is_read_again_with_each_release() {
         assert_eq!(page(&l7, "get_system_info").await["hostname"], "Antminer");
         assert_eq!(page(&l7, "get_miner_conf").await["pools"][0]["url"], "");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_chart_names_boards_by_their_slots() {
+    let l7 = l7();
+    l7.suffer(Fault::DyingBoard { board: 0, every: Duration::from_secs(1) });
+    l7.with(|machine, now| machine.command(Command::Reboot, *now));
+    l7.pass(600);
+    let (chart, stats) = (page(&l7, "chart").await, page(&l7, "stats").await);
+    let (series, chains) = (&chart["RATE"][0]["series"], &stats["STATS"][0]["chain"]);
+    let names = [0, 1].map(|at| series[at]["name"].as_str().expect("a name").to_owned());
+    assert_eq!(names, ["chain1", "chain2"]);
+    assert_eq!([0, 1].map(|at| chains[at]["index"].as_u64()), [Some(1), Some(2)]);
+    assert_eq!(series.as_array().map(Vec::len), Some(2));
 }
 
 /// Whatever has happened to it, each page of each machine is what fleet software can read.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sl_twin::face::announcement;
+use sl_twin::face::{Want, announcement};
 use sl_twin::{Command, Release};
 use tokio::time::Instant;
 
@@ -211,6 +211,7 @@ async fn manners_show_on_both_ports() {
     let began = Instant::now();
     assert_eq!(get(&l7, "summary").await.status, 200);
     assert_eq!(began.elapsed(), Duration::from_secs(6));
+    l7.change(|readings| readings.manners.web_delay = Duration::ZERO);
     l7.change(|readings| readings.manners.damaged_json = true);
     let stats = get(&l7, "stats").await.body;
     assert!(stats.contains("}{") && !stats.contains("},{"), "{stats}");
@@ -221,6 +222,41 @@ async fn manners_show_on_both_ports() {
     assert_eq!(ask(&l7, "version\n").await, "");
     l7.change(|readings| readings.manners.reachable = false);
     assert_eq!(ask(&l7, "version\n").await, "");
+}
+
+/// A page that is held back tells what is so when it comes, and obeys nobody by then unknown.
+#[tokio::test(start_paused = true)]
+async fn a_slow_page_is_of_the_instant_at_which_it_comes() {
+    let secret = "0".repeat(32);
+    let l7 = Booth::new(sample::l7());
+    l7.change(|readings| readings.manners.web_delay = Duration::from_secs(30));
+    let target = "/cgi-bin/reboot.cgi";
+    let text = request("GET", target, &login("GET", target, "0123", "root"), "");
+    let meanwhile = async |change: &dyn Fn()| {
+        let later = async {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            change();
+        };
+        let pieces = [text.as_bytes()];
+        tokio::join!(port_80(&l7, &pieces), later).0
+    };
+    assert!(meanwhile(&|| {}).await.starts_with("HTTP/1.1 200 "));
+    assert_eq!(l7.told(), [Command::Reboot]);
+    let gone = meanwhile(&|| l7.change(|readings| readings.manners.reachable = false)).await;
+    assert_eq!(gone, "");
+    l7.change(|readings| readings.manners.reachable = true);
+    let refused = meanwhile(&|| l7.lock(secret.clone())).await;
+    assert!(refused.starts_with("HTTP/1.1 401 "), "{refused}");
+    assert!(l7.told().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_is_gathered_for_those_alone_who_are_let_in() {
+    let l7 = Booth::new(sample::l7());
+    assert_eq!(call(&l7, "GET", "log", "", "wrong").await.status, 401);
+    assert!(l7.wanted().iter().all(|want| *want == Want::Figures));
+    assert_eq!(get(&l7, "log").await.status, 200);
+    assert_eq!(l7.wanted().last(), Some(&Want::Log));
 }
 
 #[tokio::test(start_paused = true)]

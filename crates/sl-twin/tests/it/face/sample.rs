@@ -68,11 +68,7 @@ fn look(model: &'static Model, readings: Readings, now: u64) -> Look {
         login: None,
         now: Wall::from_secs(now),
         log: vec!["[0.000] start".to_owned(), "[2.500] chain 0: 120 chips".to_owned()],
-        chart: vec![
-            [3176.48; 3].map(mhs).to_vec(),
-            [3170.11; 3].map(mhs).to_vec(),
-            [3181.02; 3].map(mhs).to_vec(),
-        ],
+        chart: (0..3).map(|slot| (slot, [3176.48, 3170.11, 3181.02].map(mhs).to_vec())).collect(),
     }
 }
 

@@ -72,10 +72,15 @@ impl State {
         if self.gone {
             return false;
         }
-        if self.leases.is_empty() {
+        if self.is_untold() {
             return matches!(self.status.state, SourceState::Working { .. });
         }
         self.leases.values().any(|hold| matches!(hold.standing, Standing::Job(_)))
+    }
+
+    /// Whether it was not asked for any lease, or has not said anything to one yet.
+    pub(crate) fn is_untold(&self) -> bool {
+        self.leases.values().all(|hold| matches!(hold.standing, Standing::Untold))
     }
 
     pub(crate) fn serves(&self, lease: LeaseNo) -> bool {

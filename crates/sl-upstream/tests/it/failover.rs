@@ -165,6 +165,26 @@ async fn a_failure_is_one_new_epoch_with_the_standbys_job() {
     group.stop().await;
 }
 
+/// All members are asked for the first lease at once: that the standby says a word sooner is no
+/// reason to leave the first choice.
+#[tokio::test(start_paused = true)]
+async fn the_first_lease_is_no_race() {
+    let (mut a, mut b) = pair();
+    let mut group = Group::over(members(&a, &b));
+    a.job(1, true, group.now());
+    b.job(1, true, group.now());
+    group.until(|status| status.current == Some(SourceId::new("a"))).await;
+    let mut lease = group.lease(&mut [&mut b]).await;
+    assert_eq!((group.current().as_str(), b.leased(), a.leased()), ("a", 1, 0));
+    settle(&mut [&mut a, &mut b]).await;
+    let first = job(&mut lease);
+    let _ = lease.submitter.submit(share(&first, 1), "rig".into()).expect("room");
+    soon(a.share()).await.settle(taken());
+    assert_eq!(verdict(&mut lease).await.outcome, taken());
+    assert!(group.status.borrow().failovers.is_empty());
+    group.stop().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn it_comes_back_after_the_dwell_and_not_before() {
     let (mut a, mut b, group, mut lease) = both_work().await;

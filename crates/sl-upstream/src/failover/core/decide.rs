@@ -71,7 +71,11 @@ impl Core {
                         .is_some_and(|hold| matches!(hold.standing, Standing::Untold))
             })
         };
-        let some = |member: &State| served.is_empty() || served.iter().any(|it| member.serves(*it));
+        // Nor is the one that is worked for left because another said a word sooner.
+        let awaited = |member: &State| self.current == Some(member.no) && member.is_untold();
+        let some = |member: &State| {
+            served.is_empty() || awaited(member) || served.iter().any(|it| member.serves(*it))
+        };
         let tiers: [&dyn Fn(&State) -> bool; 3] = [
             &|member| member.breaker.lets_pass() && all(member) && some(member),
             &|member| all(member) && some(member),

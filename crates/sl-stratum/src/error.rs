@@ -70,7 +70,7 @@ pub struct Refusal {
 
 /// What pools say when their code does not, in lower case. Recorded at pools of the field
 /// (`testdata/stratum`, and the words of F2Pool, btcpool, NOMP and ckpool).
-const WORDS: [(&str, ErrorCode); 15] = [
+const WORDS: [(&str, ErrorCode); 19] = [
     ("job not found", ErrorCode::JobNotFound),
     ("unknown job", ErrorCode::JobNotFound),
     ("invalid job", ErrorCode::JobNotFound),
@@ -85,6 +85,10 @@ const WORDS: [(&str, ErrorCode); 15] = [
     ("h-not-zero", ErrorCode::LowDifficulty),
     ("difficulty too low", ErrorCode::LowDifficulty),
     ("unauthorized", ErrorCode::Unauthorized),
+    ("worker mismatch", ErrorCode::Unauthorized),
+    ("unknown user", ErrorCode::Unauthorized),
+    ("unknown worker", ErrorCode::Unauthorized),
+    ("invalid username", ErrorCode::Unauthorized),
     ("not subscribed", ErrorCode::NotSubscribed),
 ];
 
@@ -185,6 +189,8 @@ mod tests {
             (json!([31, "time-too-old", null]), 31, "time-too-old", 20),
             (json!({"code": -3, "message": "high-hash"}), -3, "high-hash", 23),
             (json!("H-not-zero"), 20, "H-not-zero", 23),
+            (json!([20, "Worker mismatch", null]), 20, "Worker mismatch", 24),
+            (json!([29, "Invalid username", null]), 29, "Invalid username", 24),
             (json!(["Stale share"]), 20, "Stale share", 21),
             (json!(["22", "again"]), 22, "again", 22),
             (json!(24), 24, "Other/Unknown", 24),

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use sl_stratum::{
-    Extranonce, Line, LineSplitter, Reconnect,
+    ErrorCode, Extranonce, Line, LineSplitter, Reconnect,
     client::{Input, Output, Session, Settings},
     transcript::{Direction, Scrubber},
 };
@@ -13,9 +13,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Endpoint, OverDifficulty, PoolState,
+    Endpoint,
     demand::{Advice, Demand},
-    desk::{Filed, Settled},
+    desk::Filed,
     dial::{Dialled, Wire},
     link::{Ended, Event, Link, Order, Orders},
     names::Names,
@@ -23,6 +23,8 @@ use crate::{
     service::Shared,
     vigil::{Seen, Vigil, Watched},
 };
+
+mod tell;
 
 /// A pool that takes no bytes for so long is gone.
 const WRITE: Duration = Duration::from_secs(10);
@@ -212,39 +214,6 @@ impl<'a> Connection<'a> {
         Ok(())
     }
 
-    /// Tells what is withheld because it would flood the pool, and asks for another difficulty.
-    fn advised(&mut self, advice: Advice, now: Mono) -> Vec<Output> {
-        match advice.over {
-            Some(over) if over > 1.0 => {
-                let difficulty = self.link.desk.difficulty().get();
-                tracing::warn!(pool = %self.endpoint, difficulty, over, price = 1.0 - 1.0 / over,
-                    "the pool asks for too easy shares: harder ones are sent until it asks for them");
-            }
-            Some(_) => {
-                tracing::info!(pool = %self.endpoint, "the pool asks for shares that it can take: all are sent");
-            }
-            None => {}
-        }
-        self.tell_over(now);
-        advice.suggest.map_or_else(Vec::new, |wish| self.session.step(Input::Suggest(wish)))
-    }
-
-    fn tell_over(&self, now: Mono) {
-        let (asked, over) = (self.link.desk.difficulty(), self.link.demand.over());
-        let sent = sl_units::ShareDifficulty::new(asked.get() * over).unwrap_or(asked);
-        self.shared.status.send_if_modified(|status| {
-            let before = status.over;
-            status.over = (over > 1.0).then(|| OverDifficulty {
-                asked,
-                sent,
-                since: before.map_or(now, |before| before.since),
-                price: 1.0 - 1.0 / over,
-                forgone: before.map_or(0.0, |before| before.forgone),
-            });
-            status.over != before
-        });
-    }
-
     async fn order(&mut self, order: Order) -> Result<(), Ended> {
         match order {
             Order::Lease { leased, keep } => {
@@ -331,9 +300,7 @@ impl<'a> Connection<'a> {
                     if let Err(refusal) = &verdict {
                         tracing::info!(pool = %self.endpoint, %user, %refusal, "shares go under the account's name");
                     }
-                    self.names.answered(&user, verdict.is_ok());
-                    let names = self.names.counts();
-                    shared.status.send_modify(|status| status.names = names);
+                    self.named(&user, verdict.is_ok());
                 }
                 Output::VersionMask(_) | Output::Pong => {}
                 Output::Difficulty(difficulty) => {
@@ -354,6 +321,12 @@ impl<'a> Connection<'a> {
                     self.working(now).await;
                 }
                 Output::Verdict { ticket, verdict } => {
+                    if let Err(refusal) = &verdict
+                        && refusal.kind() == ErrorCode::Unauthorized
+                        && let Some(user) = self.link.desk.user(ticket).map(str::to_owned)
+                    {
+                        self.named(&user, false);
+                    }
                     let settled = self.link.desk.verdict(ticket, verdict, now);
                     if let Some(took) = settled.as_ref().and_then(|settled| settled.took) {
                         self.link.round_trip.record(took);
@@ -434,44 +407,10 @@ impl<'a> Connection<'a> {
         }
     }
 
-    async fn width(&mut self, own: usize, len: usize) {
-        self.shared.status.send_modify(|status| status.extranonce = Some((own, len)));
-        self.overflow().await;
-        self.link.tell(Event::Width(len)).await;
-    }
-
     async fn overflow(&mut self) {
         for leased in self.link.desk.overflow() {
             self.link.tell(Event::Overflow(leased)).await;
         }
-    }
-
-    async fn working(&mut self, now: Mono) {
-        let link = self.link.number;
-        self.shared.status.send_modify(|status| {
-            status.jobs += 1;
-            status.last_job = Some(now);
-            // What is refused while it works stays told until it breaks.
-            if !matches!(status.state, PoolState::Working { .. }) {
-                status.last_error = None;
-            }
-            status.set_link(link, PoolState::Working { since: now }, now);
-        });
-        self.link.tell(Event::Working(now)).await;
-    }
-
-    fn count(&self, settled: &[Settled], now: Mono) {
-        if !settled.is_empty() {
-            self.shared.status.send_modify(|status| {
-                settled.iter().for_each(|settled| status.count(settled, now));
-            });
-        }
-    }
-
-    fn tell(&mut self, now: Mono) {
-        self.told = now;
-        let round_trip = self.link.round_trip.snapshot();
-        self.shared.status.send_modify(|status| status.round_trip = round_trip);
     }
 
     async fn write(&mut self, line: &[u8]) -> Result<(), Ended> {

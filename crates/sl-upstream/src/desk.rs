@@ -297,6 +297,11 @@ impl Desk {
         Some(Settled { took, known, ..settle(pending, outcome, difficulty) })
     }
 
+    /// The name under which a share was sent.
+    pub(crate) fn user(&self, ticket: u64) -> Option<&str> {
+        self.in_flight.get(&ticket).map(|sent| sent.submit.user.as_str())
+    }
+
     /// A share will get no verdict.
     pub(crate) fn lost(&mut self, ticket: u64, why: &str) -> Option<Settled> {
         let Sent { pending, difficulty, .. } = self.in_flight.remove(&ticket)?;

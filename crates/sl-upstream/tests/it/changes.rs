@@ -6,9 +6,10 @@ use serde_json::json;
 use sl_pow::{Prover, ScalarEngine};
 use sl_testkit::toy::Tail;
 use sl_units::{ShareDifficulty, Target};
+use sl_upstream::PoolOptions;
 use sl_work::{Claim, Job, Lease, Proven, Ticket, verify};
 
-use crate::scripted::{ScriptedPool, job, newer_job, nonces, start, verdicts};
+use crate::scripted::{ScriptedPool, job, newer_job, nonces, start, start_with, verdicts};
 
 fn target(difficulty: f64) -> Target {
     Target::from(ShareDifficulty::new(difficulty).expect("positive"))
@@ -107,5 +108,29 @@ async fn a_pool_that_hangs_up_at_a_session_is_asked_without() {
     drop(conversation);
     let (_conversation, subscribe) = pool.let_in().await;
     assert_eq!(subscribe["params"][1], "s1", "it was heard: its name is used again");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_name_whose_shares_are_refused_is_not_used_again() {
+    let mut pool = ScriptedPool::start().await;
+    pool.login = ["account.silverlode", "x"];
+    let mut running = start_with(&pool, "account.{worker}", PoolOptions::default());
+    let mut conversation = pool.welcome("1").await;
+    let mut lease = running.lease().await;
+    let work = job(&mut lease).await;
+    send(&lease, &work, 1);
+    let asked = conversation.hear().await;
+    assert_eq!(asked["params"][0], "account.rig");
+    conversation.submits(1).await;
+    conversation.grant(&asked).await;
+    running.when(|status| status.names == (1, 0)).await;
+    send(&lease, &work, 2);
+    let submit = conversation.hear().await;
+    assert_eq!(submit["params"][0], "account.rig");
+    conversation.refuse(&submit, json!([20, "Worker mismatch", null])).await;
+    running.when(|status| status.names == (0, 1)).await;
+    send(&lease, &work, 3);
+    assert_eq!(conversation.hear().await["params"][0], "account.silverlode");
     running.stop().await;
 }

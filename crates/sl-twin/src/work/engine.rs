@@ -165,6 +165,7 @@ impl Engine {
                     continue;
                 }
                 _ = tick.tick() => {
+                    all_alive(&hands)?;
                     let now = self.clock.mono();
                     dealer.accrue(now);
                     self.tell(&dealer, &mut status, &mut sampled, now);
@@ -233,6 +234,12 @@ impl Engine {
     }
 }
 
+/// A thread that dies with all that it can hold is given nothing any more, and would not be missed.
+fn all_alive(hands: &[Hand]) -> Result<(), EngineError> {
+    let died = hands.iter().any(|hand| hand.lots.is_closed());
+    if died { Err(EngineError::Died) } else { Ok(()) }
+}
+
 /// Gives the threads what is due, the one with the least in hand first.
 fn deal(
     dealer: &mut Dealer,
@@ -298,6 +305,15 @@ fn next_count(count: usize, took: Duration, lanes: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_thread_that_dies_with_full_hands_is_missed() {
+        let (lots, thread) = mpsc::channel(AHEAD);
+        let hands = [Hand { lots, held: AHEAD, lanes: 8, count: 8 }];
+        assert!(all_alive(&hands).is_ok());
+        drop(thread);
+        assert!(matches!(all_alive(&hands), Err(EngineError::Died)));
+    }
 
     #[test]
     fn batches_grow_towards_their_time_in_whole_lanes() {

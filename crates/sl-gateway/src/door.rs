@@ -288,8 +288,7 @@ impl Door<'_> {
         if for_all {
             self.hours.issued_at = self.hours.published_at;
         }
-        // The journal has to know a job before the first share of it. The accounts wait for nobody,
-        // so this does not wait long.
+        // The accounts wait for nobody, so this does not wait long.
         if let Some(issued) = issued {
             tracing::debug!(job = %issued.job.id, id = %issued.id, epoch = issued.job.epoch, "job");
             let _ = self.events.send(Event::Issued(issued)).await;

@@ -1,6 +1,11 @@
 //! The journal as the accounts use it: entries in groups, answers when they are on the disk.
 
-use std::{collections::VecDeque, future::pending, num::NonZeroU64, sync::Arc};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    future::pending,
+    num::NonZeroU64,
+    sync::Arc,
+};
 
 use sl_chain::sha256d;
 use sl_ledger::{
@@ -9,7 +14,7 @@ use sl_ledger::{
 };
 use sl_ports::Clock;
 use sl_units::ShareDifficulty;
-use sl_work::{Fault, Outcome, Proven, SourceId};
+use sl_work::{Fault, Job, Outcome, Proven, SourceId};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -29,6 +34,9 @@ const MOST_KEPT: usize = 16_384;
 /// Of slots, which ten thousand machines that come again and again change most, so many at most:
 /// jobs and verdicts find a place beside them.
 const MOST_SLOTS: usize = MOST_KEPT / 2;
+
+/// The newest jobs that were written, by number: far more than shares may still name.
+const JOBS_KNOWN: usize = 4096;
 
 /// An answer that leaves when its share is on the disk.
 pub(crate) type Due = (oneshot::Sender<Told>, Told);
@@ -54,6 +62,8 @@ pub(crate) struct Recorder {
     /// The journal had no room for the group when it was tried last.
     behind: bool,
     unkept: Unkept,
+    /// Jobs that were written.
+    jobs: BTreeSet<u64>,
 }
 
 /// Entries for which the journal had no room, by kind. Proven shares are told and counted where
@@ -104,6 +114,7 @@ impl Recorder {
             waiting: VecDeque::new(),
             behind: false,
             unkept: Unkept::default(),
+            jobs: BTreeSet::new(),
         }
     }
 
@@ -118,14 +129,17 @@ impl Recorder {
         self.behind
     }
 
-    /// An entry that is kept as long as there is a place for it.
-    fn note(&mut self, entry: Entry) {
+    /// An entry that is kept as long as there is a place for it; whether there was.
+    fn note(&mut self, entry: Entry) -> bool {
         let most = if matches!(entry, Entry::Slot(_)) { MOST_SLOTS } else { MOST_KEPT };
         if self.behind && self.group.len() >= most {
             self.unkept.count(&entry);
-        } else if self.journal.is_some() {
+            return false;
+        }
+        if self.journal.is_some() {
             self.group.push(entry);
         }
+        true
     }
 
     /// A number for a share that goes up, for the verdict to come.
@@ -141,10 +155,16 @@ impl Recorder {
         self.due.push(due);
     }
 
-    /// A share that is proven, and the blocks that it wins.
+    /// A share that is proven, and the blocks that it wins. Its job stands before it, also where what
+    /// tells of the job is still on its way: without it nobody could prove the share again.
     pub(crate) fn proven(&mut self, filed: &Filed, share: &Proven, ticket: Option<NonZeroU64>) {
         if self.journal.is_none() {
             return;
+        }
+        if !filed.orphan && !self.has_job(filed.job) {
+            let job = self.job_entry(filed.job, share.job());
+            self.group.push(job);
+            self.knows_job(filed.job);
         }
         let solution = Solution {
             extranonce: share.extranonce().into(),
@@ -223,7 +243,11 @@ impl Recorder {
     /// A flood of them takes no room from those that are proven.
     fn rejected(&mut self, share: ShareEntry) {
         let entry = Entry::Share(share);
-        if self.has_room() { self.note(entry) } else { self.unkept.count(&entry) }
+        if self.has_room() {
+            self.note(entry);
+        } else {
+            self.unkept.count(&entry);
+        }
     }
 
     /// Entries for which there was no room, since this was asked last.
@@ -233,15 +257,34 @@ impl Recorder {
 
     /// A job that machines get; renewals of it are not written.
     pub(crate) fn job(&mut self, issued: &Issued) {
-        if self.journal.is_some() && issued.is_first() {
-            self.note(Entry::Job(JobEntry {
-                at: self.clock.wall(),
-                number: issued.sequence,
-                source: issued.job.id.source.clone(),
-                sequence: issued.job.id.sequence,
-                epoch: issued.job.epoch,
-                blob: encode_job(&issued.job),
-            }));
+        if self.journal.is_some() && issued.is_first() && !self.has_job(issued.sequence) {
+            let job = self.job_entry(issued.sequence, &issued.job);
+            if self.note(job) {
+                self.knows_job(issued.sequence);
+            }
+        }
+    }
+
+    fn job_entry(&self, number: u64, job: &Job) -> Entry {
+        Entry::Job(JobEntry {
+            at: self.clock.wall(),
+            number,
+            source: job.id.source.clone(),
+            sequence: job.id.sequence,
+            epoch: job.epoch,
+            blob: encode_job(job),
+        })
+    }
+
+    fn has_job(&self, number: u64) -> bool {
+        let forgotten = || self.jobs.first().is_some_and(|oldest| number < *oldest);
+        self.jobs.contains(&number) || self.jobs.len() >= JOBS_KNOWN && forgotten()
+    }
+
+    fn knows_job(&mut self, number: u64) {
+        self.jobs.insert(number);
+        if self.jobs.len() > JOBS_KNOWN {
+            self.jobs.pop_first();
         }
     }
 
@@ -397,7 +440,7 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::slots::Origin;
+    use crate::{board::Board, slots::Origin};
 
     fn freed(slot: u64) -> Freed {
         let origin = Origin { address: [10, 0, 0, 1].into(), user_agent: None };
@@ -448,6 +491,41 @@ mod tests {
         assert!(recalled.slots.is_empty());
         stop.cancel();
         running.await.expect("in order");
+    }
+
+    #[tokio::test]
+    async fn a_job_is_written_once_and_before_its_first_share() {
+        let place = tempfile::tempdir().expect("a place");
+        let clock = Clock::real();
+        let (journal, _writer) = Journal::new(Options::new(place.path().into()), clock);
+        let mut recorder = Recorder::new(Some(journal), clock, SourceId::new("test"), 0);
+        let share = crate::forward::tests::share(false);
+        let filed = |job| Filed {
+            machine: 1,
+            slot: 1,
+            worker: "rig.1".into(),
+            job,
+            difficulty: ShareDifficulty::new(1.0).expect("positive"),
+            stale: false,
+            missed: Vec::new(),
+            orphan: job < 7,
+            answer: oneshot::channel().0,
+        };
+        // The word of the job is still on its way; another is of an earlier run.
+        recorder.proven(&filed(7), &share, None);
+        recorder.proven(&filed(3), &share, None);
+        let board = Board::default().issue(share.job().clone(), 7, clock.mono());
+        recorder.job(board.current().expect("issued"));
+        let next = board.issue(share.job().clone(), 7, clock.mono());
+        recorder.job(next.current().expect("issued"));
+        recorder.proven(&filed(8), &share, None);
+        let written = recorder.group.iter().map(|entry| match entry {
+            Entry::Job(job) => ("job", job.number),
+            Entry::Share(share) => ("share", share.job),
+            other => panic!("{other:?}"),
+        });
+        let written: Vec<_> = written.collect();
+        assert_eq!(written, [("job", 7), ("share", 7), ("share", 3), ("job", 8), ("share", 8)]);
     }
 
     #[tokio::test]

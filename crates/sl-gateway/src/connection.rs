@@ -80,6 +80,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, admitted: Admitted) {
         renewal: None,
         last_share: now,
         held: None,
+        unread: Vec::new(),
         notice: Notice::default(),
         ending: None,
         out: Outgoing::default(),
@@ -137,6 +138,8 @@ struct Connection {
     renewal: Option<Mono>,
     last_share: Mono,
     held: Option<Box<Held>>,
+    /// What it said that is not read yet, because too many answers are due.
+    unread: Vec<u8>,
     /// That its machine has come by another connection.
     notice: Notice,
     ending: Option<Ending>,
@@ -180,6 +183,11 @@ impl Connection {
                 self.give_job(false).await;
                 continue;
             }
+            if !self.unread.is_empty() && self.takes_more() {
+                let rest = std::mem::take(&mut self.unread);
+                self.read(&rest).await;
+                continue;
+            }
             self.arm();
             let woken = self.wait().await;
             self.at = self.shared.clock.mono();
@@ -204,8 +212,7 @@ impl Connection {
         let roomy = self.out.waiting() < ROOM;
         let clock = self.shared.clock;
         let allowed = self.at >= self.read_after;
-        let may_read =
-            open && roomy && allowed && self.held.is_none() && self.machine.due() < self.most_due();
+        let may_read = roomy && allowed && self.unread.is_empty() && self.takes_more();
         let (wire, out) = (&mut self.arrived.wire, &mut self.out);
         // Every branch is cancel-safe: a change, a verdict that stays due, a place in a queue that is
         // kept, bytes that are taken or not, a sleep, a notice that stays to be given.
@@ -264,9 +271,11 @@ impl Connection {
         Ok(())
     }
 
-    /// Answers that may be due before no more is read.
-    fn most_due(&self) -> usize {
-        usize::try_from(self.valid).map_or(MOST_DUE, |valid| (FIRST_DUE + valid).min(MOST_DUE))
+    /// Whether a further line of it is read: few enough answers are due.
+    fn takes_more(&self) -> bool {
+        let valid = usize::try_from(self.valid).unwrap_or(MOST_DUE);
+        let most_due = (FIRST_DUE.saturating_add(valid)).min(MOST_DUE);
+        self.ending.is_none() && self.held.is_none() && self.machine.due() < most_due
     }
 
     /// Writes what the wire takes at once.
@@ -323,9 +332,13 @@ impl Connection {
         self.read(chunk).await;
     }
 
-    /// Does what follows from each line, as far as a share that has to wait.
+    /// Does what follows from each line, as far as a share that has to wait, or as answers are due.
     async fn read(&mut self, mut rest: &[u8]) {
         while self.ending.is_none() {
+            if !self.takes_more() {
+                self.unread = rest.to_vec();
+                return;
+            }
             let now = self.now();
             let known = self.ready;
             let Some(line) = self.lines.next_line(&mut rest) else { break };

@@ -131,6 +131,36 @@ async fn hashing_in_vain_ends_a_connection_and_nobody_else_notices() {
 }
 
 #[tokio::test]
+async fn what_comes_in_one_piece_is_answered_line_by_line() {
+    let mut farm = Farm::working().await;
+    let (mut machine, _, notify) = farm.machine("rig.1").await;
+    let mut lines = String::new();
+    // Shares that prove work and words between; more than may be due at once.
+    for number in 0..60u32 {
+        let nonce = format!("{:08x}", number * 3 + 1);
+        let params = json!(["rig.1", notify[0], format!("{number:08x}"), notify[7], nonce]);
+        let call = json!({"id": number, "method": "mining.submit", "params": params});
+        lines += &format!("{call}\n");
+        lines += &format!("{{\"id\":\"p{number}\",\"method\":\"mining.ping\"}}\n");
+    }
+    machine.say(&lines).await;
+    machine.hush().await;
+    for number in 0..60u32 {
+        for id in [json!(number), json!(format!("p{number}"))] {
+            let reply = loop {
+                let heard = machine.hear().await;
+                if heard["method"].is_null() {
+                    break heard;
+                }
+            };
+            assert_eq!(reply["id"], id, "{reply}");
+        }
+    }
+    machine.closed().await;
+    farm.stop().await;
+}
+
+#[tokio::test]
 async fn who_says_that_no_more_will_come_still_hears_what_it_is_owed() {
     let mut farm = Farm::working().await;
     let (mut machine, _, notify) = farm.machine("rig.1").await;

@@ -155,6 +155,8 @@ struct Machine {
     arrival: Arrival,
     /// What it claims to hash; zero where nobody says.
     claimed: HashRate,
+    /// The account that it came to, which has it among its machines.
+    home: Place,
     /// Of its last share.
     worker: WorkerName,
     account: Place,
@@ -187,8 +189,7 @@ impl Ledger {
             Event::Difficulty { machine, difficulty } => {
                 let Some(machine) = self.machines.get_mut(&machine) else { return };
                 let before = machine.difficulty.replace(difficulty);
-                let worker = machine.arrival.worker.clone();
-                let diligence = &mut self.workers.of(&worker).diligence;
+                let diligence = &mut self.workers.at(machine.home).diligence;
                 diligence.difficulty(&standards.shortfall, before, Some(difficulty), now);
             }
             Event::Refused(turned) => {
@@ -238,9 +239,9 @@ impl Ledger {
 
     fn gone(&mut self, standards: &Standards, machine: u64, why: Option<Gone>, now: Mono) {
         self.connections = self.connections.saturating_sub(1);
-        if let Some(Machine { arrival, claimed, difficulty, .. }) = self.machines.remove(&machine) {
+        if let Some(Machine { home, claimed, difficulty, .. }) = self.machines.remove(&machine) {
             let (works, rules) = (self.works, &standards.shortfall);
-            let worker = self.workers.of(&arrival.worker);
+            let worker = self.workers.at(home);
             worker.machines = worker.machines.saturating_sub(1);
             worker.diligence.works(rules, works && worker.machines > 0, now);
             worker.diligence.claims(rules, HashRate::default(), claimed, now);
@@ -443,6 +444,7 @@ impl Machine {
     fn new(arrival: Arrival, account: Place, claimed: HashRate) -> Self {
         Self {
             claimed,
+            home: account,
             account,
             worker: arrival.worker.clone(),
             difficulty: arrival.difficulty,

@@ -7,12 +7,18 @@ use super::worker::Worker;
 /// Workers with an account of their own; the shares of more are counted together.
 const MOST: usize = 20_000;
 
-/// The accounts of workers, by name. Each stays at its place, so that who knows the place need not
-/// look for the name again.
+/// Accounts that are looked at for one that can be spared, each time that one is wanted.
+const LOOKED_AT: usize = 2000;
+
+/// The accounts of workers, by name. One that has proven work, or has machines, stays at its place,
+/// so that who knows the place need not look for the name again. When there are as many as there may
+/// be, those that never proved anything give their places to others.
 #[derive(Debug, Default)]
 pub(super) struct Roll {
     names: BTreeMap<WorkerName, Place>,
-    accounts: Vec<Worker>,
+    accounts: Vec<(WorkerName, Worker)>,
+    /// Where the next is looked for that can be spared.
+    hand: usize,
 }
 
 /// Where the account of a worker is.
@@ -25,16 +31,39 @@ impl Roll {
         if let Some(place) = self.names.get(worker) {
             return *place;
         }
-        let name = if self.names.len() < MOST { worker.clone() } else { "(more workers)".into() };
-        *self.names.entry(name).or_insert_with(|| {
-            self.accounts.push(Worker::default());
+        let full = self.accounts.len() >= MOST;
+        if full && let Some(spare) = self.spare() {
+            let account = (worker.clone(), Worker::default());
+            if let Some(place) = self.accounts.get_mut(spare.0) {
+                let (before, _) = std::mem::replace(place, account);
+                self.names.remove(&before);
+            }
+            self.names.insert(worker.clone(), spare);
+            return spare;
+        }
+        let name: WorkerName = if full { "(more workers)".into() } else { worker.clone() };
+        *self.names.entry(name.clone()).or_insert_with(|| {
+            self.accounts.push((name, Worker::default()));
             Place(self.accounts.len() - 1)
         })
     }
 
+    /// The place of an account that can be given to another; never the one that many share.
+    fn spare(&mut self) -> Option<Place> {
+        for _ in 0..LOOKED_AT {
+            let place = self.hand;
+            self.hand = (place + 1) % MOST;
+            if self.accounts.get(place).is_some_and(|(_, worker)| worker.is_spare()) {
+                return Some(Place(place));
+            }
+        }
+        None
+    }
+
     /// The account at a place.
     pub(super) fn at(&mut self, Place(place): Place) -> &mut Worker {
-        self.accounts.get_mut(place).expect("places are given out here, and accounts stay")
+        let found = self.accounts.get_mut(place);
+        &mut found.expect("places are given out here, and none is taken away").1
     }
 
     /// The account of a worker.
@@ -49,14 +78,14 @@ impl Roll {
 
     /// All accounts, in no order.
     pub(super) fn all(&mut self) -> impl Iterator<Item = &mut Worker> {
-        self.accounts.iter_mut()
+        self.accounts.iter_mut().map(|(_, worker)| worker)
     }
 
     /// All accounts, by name.
     pub(super) fn by_name(&self) -> impl Iterator<Item = (&WorkerName, &Worker)> {
         self.names
             .iter()
-            .filter_map(|(name, Place(place))| Some((name, self.accounts.get(*place)?)))
+            .filter_map(|(name, Place(place))| Some((name, &self.accounts.get(*place)?.1)))
     }
 
     /// Does something with each of the next workers after this one; the last of them, `None` at
@@ -72,7 +101,7 @@ impl Roll {
         for (name, Place(place)) in
             self.names.range::<WorkerName, _>((from, Bound::Unbounded)).take(count)
         {
-            if let Some(worker) = self.accounts.get_mut(*place) {
+            if let Some((_, worker)) = self.accounts.get_mut(*place) {
                 each(name, worker);
             }
             last = Some(name);
@@ -83,6 +112,8 @@ impl Roll {
 
 #[cfg(test)]
 mod tests {
+    use sl_units::HashRate;
+
     use super::*;
 
     #[test]
@@ -109,10 +140,31 @@ mod tests {
     fn too_many_share_one() {
         let mut roll = Roll::default();
         for number in 0..MOST {
-            roll.place(&number.to_string().into());
+            roll.of(&number.to_string().into()).machines = 1;
         }
         let more = roll.place(&"one more".into());
         assert_eq!((roll.place(&"and another".into()), roll.len()), (more, MOST + 1));
         assert_ne!(roll.place(&"7".into()), more);
+    }
+
+    #[test]
+    fn names_that_prove_nothing_make_room() {
+        let mut roll = Roll::default();
+        for number in 0..MOST {
+            roll.place(&format!("visitor.{number}").into());
+        }
+        let honest = |number: usize| WorkerName::from(format!("rig.{number}"));
+        for number in 0..1000 {
+            roll.of(&honest(number)).machines = 1;
+        }
+        roll.at(roll.names["visitor.1000"]).remember(HashRate::default());
+        // All the others come again, and as many more.
+        for number in 0..2 * MOST {
+            roll.place(&format!("visitor.{number}").into());
+        }
+        assert_eq!((roll.len(), roll.accounts.len()), (MOST, MOST));
+        assert!((0..1000).all(|number| roll.of(&honest(number)).machines == 1));
+        assert!(roll.names.contains_key("visitor.1000"), "it proved work in an earlier run");
+        assert!(roll.by_name().all(|(name, _)| &**name != "(more workers)"));
     }
 }

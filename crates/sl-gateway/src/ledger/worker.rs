@@ -71,6 +71,12 @@ impl Worker {
         self.remembered = Some(rate);
     }
 
+    /// Whether nothing would be missed without it: it proved nothing, in this run or before, and no
+    /// machine of it is here.
+    pub(super) const fn is_spare(&self) -> bool {
+        self.machines == 0 && self.accepted == 0 && self.stale == 0 && self.remembered.is_none()
+    }
+
     /// A machine of it has come.
     pub(super) fn came(&mut self, now: Mono) {
         self.machines += 1;

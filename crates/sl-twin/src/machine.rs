@@ -25,7 +25,6 @@ use crate::conf::{Conf, Kept, Network, PoolConf};
 use crate::fault::{Effects, Fault};
 use crate::model::Model;
 use crate::physics::{Board, Chip, Environment, Plant};
-use crate::readings::State;
 use crate::release::Release;
 use fans::Fans;
 use life::Life;
@@ -265,7 +264,7 @@ impl Machine {
         let other = driven(&kept.conf) != driven(&self.kept.conf);
         let old = std::mem::replace(&mut self.kept, Kept { network, ..kept });
         self.reload(&old.conf.pools);
-        if other && self.state() != State::Booting {
+        if other {
             self.restart();
         }
     }

@@ -83,8 +83,17 @@ impl Machine {
         self.restart_program();
     }
 
-    /// The mining program starts anew, with the configuration as it is.
-    pub(super) fn restart(&mut self) {
+    /// The mining program starts anew, with the configuration as it is; while the control board
+    /// starts it does so anyway, in its time. Whether it starts now.
+    pub(super) fn restart(&mut self) -> bool {
+        let up = self.life.state != State::Booting;
+        if up {
+            self.start_program();
+        }
+        up
+    }
+
+    fn start_program(&mut self) {
         self.enter(State::Starting);
         self.restart_program();
     }
@@ -172,7 +181,7 @@ impl Machine {
         let sleeps = self.kept.conf.work_mode == 1;
         match self.life.state {
             State::Booting if self.in_state() >= BOOT_S => {
-                self.restart();
+                self.start_program();
                 self.say("eth0: link up, 100 Mbps, full duplex");
             }
             State::Starting if sleeps && self.elapsed() >= PROGRAM_S => {

@@ -51,8 +51,9 @@ impl Machine {
         let old = self.kept.conf.clone();
         change_conf(&mut self.kept.conf, change, self.spec.release);
         if self.kept.conf.work_mode != old.work_mode {
-            self.say("work mode changed, restart godminer");
-            self.restart();
+            if self.restart() {
+                self.say("work mode changed, restart godminer");
+            }
             return Applied::Restarting;
         }
         self.reload(&old.pools);

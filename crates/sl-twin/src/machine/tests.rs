@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::conf::{Command, ConfChange};
-use crate::readings::{Light, Readings};
+use crate::readings::{Light, Readings, State};
 
 mod any;
 mod counts;

@@ -30,6 +30,9 @@ pub(crate) use keeper::Keeper;
 const TICK: Duration = Duration::from_millis(100);
 /// Parts: each machine is stepped once a second, and the work is spread over it.
 const PARTS: usize = 10;
+/// Seconds of a pause that a machine makes up for; what was longer is left out, so that a thousand
+/// machines are back within seconds.
+const CATCH_UP_S: u64 = 120;
 /// Orders that wait to be taken; who sends more waits.
 const ORDERS: usize = 4096;
 
@@ -264,6 +267,7 @@ impl Farm {
         for seat in &self.seats {
             seat.count(&mut status);
         }
+                seat.machine.leave_out(CATCH_UP_S, now);
         self.status.send_replace(status);
     }
 }
@@ -318,6 +322,7 @@ impl Seat {
         let here = readings.manners.reachable && readings.state != State::Booting;
         status.online += usize::from(here);
         let connected = here && readings.pools.iter().any(|pool| pool.alive && pool.active);
+        self.machine.leave_out(CATCH_UP_S, now);
         status.connected += usize::from(connected);
         match readings.state {
             State::Mining if connected => status.mining += 1,

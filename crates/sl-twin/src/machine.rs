@@ -295,12 +295,8 @@ impl Machine {
 
     /// Time passes: everything is brought to `now`.
     pub fn step(&mut self, now: Mono) -> Output {
-        let due = now.since(self.start).as_secs().saturating_add(self.lead);
-        if due.saturating_sub(self.seconds) > MOST_SECONDS {
-            let left_out = due - self.seconds - MOST_SECONDS;
-            self.start = self.start + Duration::from_secs(left_out);
-        }
-        let due = due.min(self.seconds.saturating_add(MOST_SECONDS));
+        self.leave_out(MOST_SECONDS, now);
+        let due = self.due(now);
         while self.seconds < due {
             self.seconds += 1;
             self.second();
@@ -317,6 +313,18 @@ impl Machine {
     /// restart of the mining program is not counted by the program that runs now.
     pub(crate) fn pool_of(&mut self, generation: u64, place: usize, event: PoolEvent, now: Mono) {
         self.pools.event(generation, place, event, now);
+    /// Of a pause that ends at `now` no more than so many seconds are made up for: it is as if the
+    /// rest had not been.
+    pub(crate) fn leave_out(&mut self, most: u64, now: Mono) {
+        let behind = self.due(now).saturating_sub(self.seconds);
+        self.start = self.start + Duration::from_secs(behind.saturating_sub(most));
+    }
+
+    /// Its second at `now`.
+    fn due(&self, now: Mono) -> u64 {
+        now.since(self.start).as_secs().saturating_add(self.lead)
+    }
+
     }
 
     /// Verdicts in all lives of the mining program.

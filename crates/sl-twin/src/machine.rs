@@ -112,6 +112,8 @@ pub enum PoolEvent {
     Dead,
     /// Work comes from this pool from now on.
     Active,
+    /// Work comes from this pool no more: its connection ends.
+    Left,
     /// A job came.
     Job,
     /// The pool set the difficulty of shares, in Scrypt share difficulty.

@@ -12,8 +12,10 @@ const PROGRAM_S: u64 = 5;
 const POOL_PATIENCE_S: u64 = 20 * 60;
 /// A pool that the machine cannot reach for so long is dead to it, seconds. Assumed.
 const POOL_LOST_S: u64 = 60;
-/// The last job is worked on for so long after the last pool is gone, seconds. Assumed.
-const LAST_JOB_S: u64 = 60;
+/// The last job is worked on for so long after the last pool is gone, seconds: a connection that is
+/// made anew at once is no gap. The hashes that the machine's pool sees end with the connection, and
+/// so must those that it claims.
+const LAST_JOB_S: u64 = 1;
 /// Readings until a protection stops the machine: too hot, no temperature at all, a fan, voltage,
 /// too cold. Those of fans and voltage are assumed.
 const STRIKES: [u8; 5] = [3, 7, 15, 3, 3];

@@ -75,6 +75,7 @@ impl Pools {
             PoolEvent::Alive => place.alive = true,
             PoolEvent::Dead => place.die(),
             PoolEvent::Active => place.alive = true,
+            PoolEvent::Left => place.active = false,
             PoolEvent::Job => counts.getworks = counts.getworks.saturating_add(1),
             PoolEvent::Difficulty(difficulty) => place.difficulty = Some(difficulty),
             PoolEvent::Accepted(difficulty) => {

@@ -146,6 +146,8 @@ impl Crew {
                 scale: twins.plan.scale(),
                 bad: 0.0,
                 links: 0,
+                works: false,
+                shunned: Default::default(),
                 session: None,
             };
             self.clients.spawn(client.run(self.first.clone()));

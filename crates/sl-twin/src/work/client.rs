@@ -28,7 +28,9 @@ use crate::{
 /// A pool that takes no bytes for so long is gone.
 const WRITE: Duration = Duration::from_secs(10);
 /// How long the verdicts of shares in flight are waited for when all stops.
-const DRAIN: Duration = Duration::from_millis(500);
+const LAST_WORDS: Duration = Duration::from_millis(500);
+/// The same when the machine goes on elsewhere.
+const DRAIN: Duration = Duration::from_secs(2);
 /// How often a pool may send a machine on.
 const MOVES: usize = 3;
 
@@ -68,7 +70,9 @@ impl PoolPlan {
 ///                      Waiting ◀── none answers      Trying ◀──────────┘
 /// ```
 ///
-/// A plan with another generation leads from any state to *Trying*.
+/// A plan with another generation leads from any state to *Trying*. Who leaves *Mining* of his own
+/// will first hears the verdicts on what he has sent. A better pool that took the machine on and
+/// gave it no work is not gone back to for a while, whatever it answers.
 pub(crate) struct Client {
     pub(crate) machine: usize,
     /// Where it calls from, as far as the pool is on loopback too.
@@ -90,6 +94,10 @@ pub(crate) struct Client {
     /// Bad shares that are due; one is sent when there is a whole one.
     pub(crate) bad: f64,
     pub(crate) links: u64,
+    /// Whether the connection that there is has given work.
+    pub(crate) works: bool,
+    /// Until when a pool is not gone back to, because it took the machine on and gave it no work.
+    pub(crate) shunned: [Option<Mono>; POOLS],
     /// The session to be resumed, and the pool that gave it.
     pub(crate) session: Option<(String, String)>,
 }
@@ -114,6 +122,7 @@ impl Client {
         loop {
             let plan = self.plan.borrow_and_update().clone();
             self.generation = plan.generation;
+            self.shunned = [None; POOLS];
             let left = if plan.wanted && plan.named().next().is_some() {
                 self.mine(&plan, &stop).await
             } else {
@@ -207,7 +216,10 @@ impl Client {
             Ok(()) => self.talk(place, pool, &mut link, &mut stream, stop).await,
             Err(left) => left,
         };
-        let _gone = self.engine.send(WorkOrder { machine: self.machine, work: None }).await;
+        if matches!(left, Left::Broken(_)) && !self.works {
+            self.shun(place, Some(self.clock.mono() + self.patience.unserved));
+        }
+        self.rest(place, &left).await;
         for step in link.closed() {
             if let Step::Tell(event) = step {
                 self.tell(place, event).await;
@@ -226,7 +238,7 @@ impl Client {
     ) -> Left {
         let began = self.clock.mono();
         let mut heard = began;
-        let mut leaving: Option<Mono> = None;
+        let mut leaving: Option<(Mono, Left)> = None;
         // Of the better ones this machine has just seen more than it can hear.
         for (at, answers) in self.heard_of_pools().into_iter().filter(|(at, _)| *at > place) {
             self.tell_other(at, answers).await;
@@ -234,50 +246,89 @@ impl Client {
         loop {
             let Patience { silence, answer, .. } = self.patience;
             let patience = if link.is_running() { heard + silence } else { began + answer };
-            let due = leaving.unwrap_or(patience);
+            let due = leaving.as_ref().map_or(patience, |(due, _)| *due);
+            let mut leave = None;
             // Cancel-safe: readiness, a receive, changes, a token, a sleep.
-            let steps = tokio::select! {
+            let mut steps = tokio::select! {
                 ready = stream.readable() => {
                     heard = self.clock.mono();
                     match ready.and_then(|()| link.read(stream)) {
                         Ok(steps) => steps,
-                        Err(wrong) => return Left::Broken(wrong.to_string()),
+                        Err(wrong) => return or_broken(leaving, &wrong.to_string()),
                     }
                 }
                 Some(found) = self.found.recv(), if leaving.is_none() => {
                     let bad = self.is_bad();
                     link.found(&found, self.scale, bad)
                 }
-                changed = self.plan.changed(), if leaving.is_none() => return match changed {
-                    Ok(()) => Left::Plan,
-                    Err(_) => Left::Stopped,
-                },
+                changed = self.plan.changed(), if leaving.is_none() => {
+                    leave = Some(if changed.is_ok() { Left::Plan } else { Left::Stopped });
+                    Vec::new()
+                }
                 () = stop.cancelled(), if leaving.is_none() => {
-                    leaving = Some(self.clock.mono() + DRAIN);
+                    leave = Some(Left::Stopped);
                     Vec::new()
                 }
                 Ok(()) = self.answering.changed(), if leaving.is_none() => {
-                    let others = self.heard_of_pools().into_iter().filter(|(at, _)| *at != place);
-                    for (at, answers) in others {
-                        self.tell_other(at, answers).await;
-                        if answers && at < place {
-                            return Left::Better;
-                        }
-                    }
+                    leave = self.hears_of_better(place).await.then_some(Left::Better);
                     Vec::new()
                 }
-                () = tokio::time::sleep_until(self.clock.instant_of(due)) => return match leaving {
-                    Some(_) => Left::Stopped,
-                    None => Left::Broken("it is silent".into()),
-                },
+                () = tokio::time::sleep_until(self.clock.instant_of(due)) => {
+                    return or_broken(leaving, "it is silent");
+                }
             };
-            if let Err(left) = self.act(place, pool, stream, steps).await {
+            if leaving.is_some() {
+                steps.retain(|step| !matches!(step, Step::Work(_)));
+            }
+            match self.act(place, pool, stream, steps).await {
+                Ok(()) => {}
+                Err(left @ Left::Moved(_)) if leaving.is_none() => leave = Some(left),
+                Err(left) => return leaving.map_or(left, |(_, wanted)| wanted),
+            }
+            if let Some(left) = leave {
+                let within = if matches!(left, Left::Stopped) { LAST_WORDS } else { DRAIN };
+                if !matches!(left, Left::Stopped) {
+                    self.rest(place, &left).await;
+                }
+                leaving = Some((self.clock.mono() + within, left));
+            }
+            if let Some((_, left)) = leaving.take_if(|_| link.in_flight() == 0) {
                 return left;
             }
-            if leaving.is_some() && link.in_flight() == 0 {
-                return Left::Stopped;
+        }
+    }
+
+    /// No work comes over this connection any more. The engine hears so, and in the same instant
+    /// the machine: it claims no hashes that nobody makes.
+    async fn rest(&mut self, place: usize, left: &Left) {
+        if !std::mem::take(&mut self.works) {
+            return;
+        }
+        let _gone = self.engine.send(WorkOrder { machine: self.machine, work: None }).await;
+        // When all stops, the figures stay as they were last.
+        if !matches!(left, Left::Stopped) {
+            self.tell(place, PoolEvent::Left).await;
+        }
+    }
+
+    fn shun(&mut self, place: usize, until: Option<Mono>) {
+        if let Some(shunned) = self.shunned.get_mut(place) {
+            *shunned = until;
+        }
+    }
+
+    /// Hears which of the other pools answer, and whether a better one is among them.
+    async fn hears_of_better(&mut self, place: usize) -> bool {
+        let now = self.clock.mono();
+        let others = self.heard_of_pools().into_iter().filter(|(at, _)| *at != place);
+        for (at, answers) in others {
+            let shunned = self.shunned.get(at).copied().flatten().is_some_and(|until| now < until);
+            self.tell_other(at, answers && !shunned).await;
+            if answers && !shunned && at < place {
+                return true;
             }
         }
+        false
     }
 
     /// The places whose pools were asked by the prober, and whether they answer.
@@ -307,6 +358,7 @@ impl Client {
         stream: &mut TcpStream,
         steps: Vec<Step>,
     ) -> Result<(), Left> {
+        let mut moved = Ok(());
         for step in steps {
             match step {
                 Step::Send(line) => match timeout(WRITE, stream.write_all(&line)).await {
@@ -327,13 +379,18 @@ impl Client {
                     if self.engine.send(order).await.is_err() {
                         return Err(Left::Stopped);
                     }
+                    if !std::mem::replace(&mut self.works, true) {
+                        self.shun(place, None);
+                        self.tell(place, PoolEvent::Active).await;
+                    }
                     self.tell(place, PoolEvent::Job).await;
                 }
-                Step::Move(reconnect) => return Err(Left::Moved(reconnect)),
+                // What came with it is heard first.
+                Step::Move(reconnect) => moved = Err(Left::Moved(reconnect)),
                 Step::End(why) => return Err(Left::Broken(why)),
             }
         }
-        Ok(())
+        moved
     }
 
     async fn tell(&self, place: usize, event: PoolEvent) {
@@ -341,6 +398,11 @@ impl Client {
         let order = Order::Pool { machine, generation, place, event };
         let _the_farm_is_gone = self.farm.send(order).await;
     }
+}
+
+/// Why a connection ended that ended by itself: as was wanted, if that was wanted.
+fn or_broken(leaving: Option<(Mono, Left)>, why: &str) -> Left {
+    leaving.map_or_else(|| Left::Broken(why.to_owned()), |(_, left)| left)
 }
 
 #[cfg(test)]

@@ -33,6 +33,8 @@ pub(crate) struct Patience {
     pub(crate) retry_others: Duration,
     /// Between two times that pools are asked whether they answer, where a machine has several.
     pub(crate) probe: Duration,
+    /// Before a better pool that took the machine on and gave it no work is gone back to.
+    pub(crate) unserved: Duration,
 }
 
 impl Patience {
@@ -44,6 +46,7 @@ impl Patience {
         retry: Duration::from_secs(30),
         retry_others: Duration::from_secs(3),
         probe: Duration::from_secs(60),
+        unserved: Duration::from_secs(600),
     };
 }
 
@@ -97,7 +100,8 @@ pub const HABITS: [Habit; 11] = [
     Habit {
         what: "several pools",
         does: "takes the first that answers, in the order of the configuration; comes back to a \
-               better one when it answers again",
+               better one when it answers again. One that answered and gave no work is left alone \
+               for 10 minutes; the real one tries its login in between",
         source: CGMINER,
         verified: false,
     },

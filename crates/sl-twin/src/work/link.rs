@@ -157,7 +157,6 @@ impl Link {
                 self.extranonce = Some((subscription.extranonce1, subscription.extranonce2_len));
                 Some(Step::Session(subscription.session))
             }
-            Output::Authorized { verdict: Ok(()), .. } => Some(Step::Tell(PoolEvent::Active)),
             Output::Authorized { user, verdict: Err(refusal) } => {
                 Some(Step::End(format!("the pool refuses worker {user}: {refusal}")))
             }
@@ -187,7 +186,9 @@ impl Link {
             Output::Lost { ticket, .. } => Some(Step::Tell(PoolEvent::Stale(self.settle(ticket)?))),
             Output::Reconnect(reconnect) => Some(Step::Move(reconnect)),
             Output::Close(why) => Some(Step::End(why.to_string())),
-            Output::VersionMask(_)
+            // Who is let in has no work yet.
+            Output::Authorized { verdict: Ok(()), .. }
+            | Output::VersionMask(_)
             | Output::Pong
             | Output::ShowMessage(_)
             | Output::Protocol(_) => None,
@@ -255,7 +256,7 @@ mod tests {
         assert!(matches!(&steps[0], Step::Session(Some(session)) if session == "s7"));
         assert!(sent(&steps).contains("\"w.1\""));
         let steps = say(&mut link, LET_IN);
-        assert_eq!(told(&steps), [PoolEvent::Active, PoolEvent::Difficulty(0.5)]);
+        assert_eq!(told(&steps), [PoolEvent::Difficulty(0.5)]);
         let steps = say(&mut link, &notify());
         let [Step::Work(work)] = steps.as_slice() else { panic!("{steps:?}") };
         assert_eq!((work.job_id(), work.difficulty().get(), work.link), ("j1", 0.5, 7));

@@ -94,6 +94,35 @@ fn a_pool_that_answers_and_gives_no_work_is_none() {
 }
 
 #[test]
+fn the_end_of_the_work_is_the_end_of_the_hashes() {
+    for end in [PoolEvent::Left, PoolEvent::Dead] {
+        let mut bench = Bench::l7();
+        let now = bench.run(5).now();
+        bench.machine.pool(0, end, now);
+        let mut rate = |seconds| bench.machine.step(now + Duration::from_secs(seconds)).hash_rate;
+        assert!(rate(1).hs() > 9e9, "one that connects anew has no gap");
+        assert_eq!(rate(2).hs(), 0.0);
+        for event in [PoolEvent::Alive, PoolEvent::Difficulty(1.0)] {
+            bench.machine.pool(0, event, now);
+        }
+        let mut rate = |seconds| bench.machine.step(now + Duration::from_secs(seconds)).hash_rate;
+        assert_eq!(rate(4).hs(), 0.0, "a pool that has taken it on has no job yet");
+        bench.machine.pool(0, PoolEvent::Active, now);
+        assert!(bench.machine.step(now + Duration::from_secs(5)).hash_rate.hs() > 9e9);
+    }
+}
+
+#[test]
+fn a_mode_that_is_set_while_the_board_starts_waits_for_it() {
+    let mut bench = Bench::l7();
+    bench.tell(Command::Reboot);
+    assert_eq!(bench.mode(1), Applied::Restarting);
+    assert_eq!(bench.run(24).state(), State::Booting, "the board starts no faster for it");
+    assert_eq!(bench.run(1).state(), State::Starting);
+    assert_eq!(bench.run(MINUTE).state(), State::Asleep);
+}
+
+#[test]
 fn off_the_network_no_pool_lives_for_long() {
     let mut bench = Bench::l7();
     let now = bench.run(5).now();
@@ -125,4 +154,12 @@ fn a_long_pause_is_bounded() {
     let uptime = bench.machine.uptime();
     bench.machine.step(month + Duration::from_secs(3));
     assert_eq!(bench.machine.uptime(), uptime + 3);
+
+    let later = month + Duration::from_secs(86_400);
+    bench.machine.leave_out(120, later);
+    bench.machine.step(later);
+    assert_eq!(bench.machine.uptime(), uptime + 3 + 120, "who must be back soon leaves out more");
+    bench.machine.leave_out(120, later + Duration::from_secs(60));
+    bench.machine.step(later + Duration::from_secs(60));
+    assert_eq!(bench.machine.uptime(), uptime + 3 + 180);
 }

@@ -8,8 +8,22 @@ use tokio::{
 use super::*;
 use crate::work::Prober;
 
-/// A pool that gives one job. It takes every share but those with nonces that nobody came to. What
-/// machines say to it comes out as lines.
+/// How a pool serves.
+#[derive(Debug, Clone)]
+enum Manner {
+    /// It gives one job. It takes every share but those with nonces that nobody came to.
+    Serves,
+    /// It lets nobody in.
+    Refuses,
+    /// Its job comes when there is a permit.
+    SlowJob(Arc<Semaphore>),
+    /// Its verdicts come when there is a permit.
+    SlowVerdict(Arc<Semaphore>),
+    /// It sends machines on in the same breath in which it judges a share.
+    SendsOn,
+}
+
+/// A pool. What machines say to it comes out as lines.
 struct Pool {
     port: u16,
     said: mpsc::UnboundedReceiver<String>,
@@ -18,13 +32,17 @@ struct Pool {
 
 impl Pool {
     async fn open(port: u16) -> Self {
+        Self::that(port, Manner::Serves).await
+    }
+
+    async fn that(port: u16, manner: Manner) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.expect("a free port");
         let port = listener.local_addr().expect("bound").port();
         let (say, said) = mpsc::unbounded_channel();
         let task = tokio::spawn(async move {
             let mut machines = tokio::task::JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                machines.spawn(serve(stream, say.clone()));
+                machines.spawn(serve(stream, say.clone(), manner.clone()));
             }
         });
         Self { port, said, task }
@@ -55,29 +73,57 @@ fn conf(port: u16) -> PoolConf {
     PoolConf { url: format!("127.0.0.1:{port}"), user: "a.1".into(), pass: "x".into() }
 }
 
-async fn serve(stream: TcpStream, say: mpsc::UnboundedSender<String>) {
+async fn serve(stream: TcpStream, say: mpsc::UnboundedSender<String>, manner: Manner) {
     let (reader, mut writer) = stream.into_split();
     let mut lines = BufReader::new(reader).lines();
     while let Ok(Some(line)) = lines.next_line().await {
         let call: serde_json::Value = serde_json::from_str(&line).expect("JSON");
         let id = &call["id"];
         let zeros = "00".repeat(32);
+        let job = format!(
+            "{{\"id\":null,\"method\":\"mining.notify\",\"params\":[\"j\",\"{zeros}\",\"01\",\"02\",[],\
+             \"20000000\",\"207fffff\",\"6b02ea76\",true]}}\n"
+        );
+        if say.send(line).is_err() {
+            return;
+        }
         let reply = match call["method"].as_str() {
             Some("mining.subscribe") => {
                 format!("{{\"id\":{id},\"result\":[[],\"0a0b\",4],\"error\":null}}\n")
             }
-            Some("mining.authorize") => format!(
-                "{{\"id\":{id},\"result\":true,\"error\":null}}\n\
-                 {{\"id\":null,\"method\":\"mining.set_difficulty\",\"params\":[0.25]}}\n\
-                 {{\"id\":null,\"method\":\"mining.notify\",\"params\":[\"j\",\"{zeros}\",\"01\",\"02\",[],\
-                 \"20000000\",\"207fffff\",\"6b02ea76\",true]}}\n"
-            ),
+            Some("mining.authorize") if matches!(manner, Manner::Refuses) => {
+                format!("{{\"id\":{id},\"result\":false,\"error\":null}}\n")
+            }
+            Some("mining.authorize") => {
+                let let_in = format!(
+                    "{{\"id\":{id},\"result\":true,\"error\":null}}\n\
+                     {{\"id\":null,\"method\":\"mining.set_difficulty\",\"params\":[0.25]}}\n"
+                );
+                if writer.write_all(let_in.as_bytes()).await.is_err() {
+                    return;
+                }
+                if let Manner::SlowJob(permits) = &manner {
+                    permits.acquire().await.expect("it stays open").forget();
+                }
+                job
+            }
             _ if call["params"][4].as_str().is_some_and(|nonce| nonce.starts_with('8')) => {
                 format!("{{\"id\":{id},\"result\":null,\"error\":[23,\"low difficulty\",null]}}\n")
             }
-            _ => format!("{{\"id\":{id},\"result\":true,\"error\":null}}\n"),
+            _ => {
+                if let Manner::SlowVerdict(permits) = &manner {
+                    permits.acquire().await.expect("it stays open").forget();
+                }
+                let sends_on = match manner {
+                    Manner::SendsOn => {
+                        "{\"id\":null,\"method\":\"client.reconnect\",\"params\":[]}\n"
+                    }
+                    _ => "",
+                };
+                format!("{sends_on}{{\"id\":{id},\"result\":true,\"error\":null}}\n")
+            }
         };
-        if say.send(line).is_err() || writer.write_all(reply.as_bytes()).await.is_err() {
+        if writer.write_all(reply.as_bytes()).await.is_err() {
             return;
         }
     }
@@ -95,6 +141,11 @@ struct Rig {
 
 impl Rig {
     fn start(pools: [PoolConf; POOLS]) -> Self {
+        Self::forgiving(pools, Patience::REAL.unserved)
+    }
+
+    /// A machine that goes back to a pool that gave no work after so long.
+    fn forgiving(pools: [PoolConf; POOLS], unserved: Duration) -> Self {
         let wanted = PoolPlan { pools, generation: 1, wanted: true, bad_shares: 0.0 };
         let (plan, followed) = watch::channel(Arc::new(wanted));
         let (farm, events) = mpsc::channel(64);
@@ -105,6 +156,7 @@ impl Rig {
             retry: short,
             retry_others: short,
             probe: short,
+            unserved,
             silence: Duration::from_secs(3),
             ..Patience::REAL
         };
@@ -128,6 +180,8 @@ impl Rig {
             scale: 100.0,
             bad: 0.0,
             links: 0,
+            works: false,
+            shunned: [None; POOLS],
             session: None,
         };
         let stop = CancellationToken::new();
@@ -136,15 +190,25 @@ impl Rig {
         Self { plan, events, work, found, stop, running }
     }
 
+    /// The next event, with the place of its pool.
+    async fn next(&mut self) -> (usize, PoolEvent) {
+        match self.events.recv().await.expect("it runs") {
+            Order::Pool { machine: 7, place, event, .. } => (place, event),
+            other => panic!("{other:?}"),
+        }
+    }
+
     /// Waits for an event at a place; others pass by.
     async fn event(&mut self, at: usize, wanted: PoolEvent) {
+        while self.next().await != (at, wanted) {}
+    }
+
+    /// The next verdict on a share.
+    async fn verdict(&mut self) -> PoolEvent {
         loop {
-            match self.events.recv().await.expect("it runs") {
-                Order::Pool { machine: 7, place, event, .. } if place == at && event == wanted => {
-                    return;
-                }
-                Order::Pool { machine: 7, .. } => {}
-                other => panic!("{other:?}"),
+            let (_, event) = self.next().await;
+            if let PoolEvent::Accepted(_) | PoolEvent::Rejected(_) | PoolEvent::Stale(_) = event {
+                return event;
             }
         }
     }
@@ -268,5 +332,87 @@ async fn a_silent_pool_is_left() {
     rig.event(0, PoolEvent::Dead).await;
     good.hears("mining.authorize").await;
     rig.event(0, PoolEvent::Active).await;
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn a_pool_that_lets_a_machine_in_gives_it_work_with_its_first_job() {
+    let permits = Arc::new(Semaphore::new(0));
+    let pool = Pool::that(0, Manner::SlowJob(permits.clone())).await;
+    let mut rig = Rig::start([pool.conf(), none(), none()]);
+    assert_eq!(rig.next().await, (0, PoolEvent::Alive));
+    assert_eq!(rig.next().await, (0, PoolEvent::Difficulty(25.0)));
+    permits.add_permits(1);
+    assert_eq!(rig.next().await, (0, PoolEvent::Active));
+    assert_eq!(rig.next().await, (0, PoolEvent::Job));
+    rig.job().await;
+    // The engine and the machine hear of the end of it, whatever comes next.
+    drop(pool);
+    assert_eq!(rig.next().await, (0, PoolEvent::Left));
+    assert!(rig.work.recv().await.expect("it runs").work.is_none());
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn who_reads_his_pools_again_first_hears_the_verdicts() {
+    let permits = Arc::new(Semaphore::new(0));
+    let mut pool = Pool::that(0, Manner::SlowVerdict(permits.clone())).await;
+    let mut rig = Rig::start([pool.conf(), none(), none()]);
+    for generation in 2..4 {
+        let work = rig.job().await;
+        let share = Found { work, extranonce2: 0, nonce: 1, hash: Hash256::ZERO };
+        rig.found.send(share).await.expect("it runs");
+        pool.hears("mining.submit").await;
+        rig.plan.send_modify(|plan| {
+            *plan = Arc::new(PoolPlan { generation, ..(**plan).clone() });
+        });
+        assert!(rig.work.recv().await.expect("it runs").work.is_none(), "no more of it is hashed");
+        permits.add_permits(1);
+        assert_eq!(rig.verdict().await, PoolEvent::Accepted(25.0));
+    }
+    rig.job().await;
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn who_is_sent_on_first_hears_the_verdicts() {
+    let mut pool = Pool::that(0, Manner::SendsOn).await;
+    let mut rig = Rig::start([pool.conf(), none(), none()]);
+    let work = rig.job().await;
+    let share = Found { work, extranonce2: 0, nonce: 1, hash: Hash256::ZERO };
+    rig.found.send(share).await.expect("it runs");
+    assert_eq!(rig.verdict().await, PoolEvent::Accepted(25.0));
+    for _ in 0..2 {
+        pool.hears("mining.authorize").await;
+    }
+    rig.job().await;
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn a_better_pool_that_answers_and_gives_no_work_is_left_alone_for_a_while() {
+    let (mut first, second) = (Pool::that(0, Manner::Refuses).await, Pool::open(0).await);
+    let mut rig = Rig::start([first.conf(), second.conf(), none()]);
+    first.hears("mining.authorize").await;
+    rig.event(1, PoolEvent::Active).await;
+    // The prober comes by again and again, and is answered; nobody logs in, and nobody leaves.
+    let mut visits = 0;
+    while visits < 5 {
+        let said = first.said.recv().await.expect("it stays open");
+        assert!(!said.contains("mining.authorize"), "{said}");
+        visits += usize::from(said.contains("mining.subscribe"));
+    }
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn a_better_pool_is_tried_again_after_its_while() {
+    let (mut first, second) = (Pool::that(0, Manner::Refuses).await, Pool::open(0).await);
+    let pools = [first.conf(), second.conf(), none()];
+    let mut rig = Rig::forgiving(pools, Duration::from_millis(200));
+    first.hears("mining.authorize").await;
+    rig.event(1, PoolEvent::Active).await;
+    first.hears("mining.authorize").await;
+    rig.event(1, PoolEvent::Active).await;
     rig.end().await;
 }

@@ -35,6 +35,8 @@ const PARTS: usize = 10;
 const CATCH_UP_S: u64 = 120;
 /// Orders that wait to be taken; who sends more waits.
 const ORDERS: usize = 4096;
+/// What could not be kept is tried again after so long.
+const KEEP_AGAIN: Duration = Duration::from_secs(10);
 
 /// What is told to a machine.
 #[derive(Debug)]
@@ -114,7 +116,10 @@ pub(crate) struct Farm {
     report_port: u16,
     /// Those that were written to, and are not kept yet.
     written: BTreeSet<usize>,
-    keeping: Option<JoinHandle<()>>,
+    /// The batch that is being kept; it ends with those that could not be.
+    keeping: Option<JoinHandle<Vec<usize>>>,
+    /// Nothing is kept before.
+    keep_from: Mono,
 }
 
 /// What the rest of a run holds of its farm.
@@ -167,6 +172,7 @@ impl Farm {
             report_port: REPORT_PORT,
             written: BTreeSet::new(),
             keeping: None,
+            keep_from: now,
         };
         farm.tell();
         (farm, Ends { plans, handles, orders: orders_in, rates: followed })
@@ -188,7 +194,7 @@ impl Farm {
                     if part == 0 {
                         self.rates.send_replace(rates(&self.seats, self.scale));
                         self.tell();
-                        self.keep();
+                        self.keep().await;
                     }
                 }
             }
@@ -199,31 +205,52 @@ impl Farm {
         }
         (0..PARTS).for_each(|part| self.step(part));
         self.tell();
-        if let Some(keeping) = self.keeping.take() {
-            let _it_is_done = keeping.await;
-        }
-        self.keep();
-        if let Some(keeping) = self.keeping.take() {
-            let _it_is_done = keeping.await;
+        self.kept().await;
+        self.keep_batch();
+        self.kept().await;
+    }
+
+    /// Keeps what was written to machines, one batch at a time; what could not be kept later again.
+    async fn keep(&mut self) {
+        let busy = self.keeping.as_ref().is_some_and(|keeping| !keeping.is_finished());
+        if !busy {
+            self.kept().await;
+            if self.clock.mono() >= self.keep_from {
+                self.keep_batch();
+            }
         }
     }
 
-    /// Keeps what was written to machines, on a thread of its own; one batch at a time.
-    fn keep(&mut self) {
-        let busy = self.keeping.as_ref().is_some_and(|keeping| !keeping.is_finished());
-        let Some(keeper) = self.keeper.clone().filter(|_| !busy && !self.written.is_empty()) else {
-            return;
-        };
+    /// Waits for the batch that is being kept, if any.
+    async fn kept(&mut self) {
+        let Some(keeping) = self.keeping.take() else { return };
+        let failed = keeping.await.unwrap_or_default();
+        if !failed.is_empty() {
+            self.written.extend(failed);
+            self.keep_from = self.clock.mono() + KEEP_AGAIN;
+        }
+    }
+
+    /// Begins to keep what was written, on a thread of its own.
+    fn keep_batch(&mut self) {
+        let Some(keeper) = self.keeper.clone().filter(|_| !self.written.is_empty()) else { return };
         let written = std::mem::take(&mut self.written);
         let kept = |machine: usize| {
             let seat = self.seats.get(machine)?;
-            Some((seat.readings.borrow().network.ip, seat.machine.kept()))
+            Some((machine, seat.readings.borrow().network.ip, seat.machine.kept()))
         };
         let documents: Vec<_> = written.into_iter().filter_map(kept).collect();
         self.keeping = Some(tokio::task::spawn_blocking(move || {
-            if let Err(wrong) = keeper.write(&documents) {
-                tracing::error!(%wrong, "what was written to machines is not kept");
+            let mut failed = Vec::new();
+            for (machine, ip, kept) in documents {
+                if let Err(wrong) = keeper.write(ip, &kept) {
+                    if failed.is_empty() {
+                        tracing::error!(%wrong, machine = %ip, "what was written is not kept yet");
+                    }
+                    failed.push(machine);
+                }
             }
+            failed
         }));
     }
 
@@ -240,6 +267,7 @@ impl Farm {
         match order {
             Order::Command { machine, command, done } => {
                 let Some(seat) = self.seats.get_mut(machine) else { return };
+                seat.machine.leave_out(CATCH_UP_S, now);
                 let applied = seat.machine.command(command, now);
                 self.written.insert(machine);
                 // Who reads again at once sees what was written.
@@ -267,7 +295,6 @@ impl Farm {
         for seat in &self.seats {
             seat.count(&mut status);
         }
-                seat.machine.leave_out(CATCH_UP_S, now);
         self.status.send_replace(status);
     }
 }
@@ -295,6 +322,7 @@ impl Seat {
 
     /// Brings the machine to `now` and publishes what it shows and wants.
     fn step(&mut self, now: Mono) {
+        self.machine.leave_out(CATCH_UP_S, now);
         self.output = self.machine.step(now);
         let readings = Arc::new(self.machine.readings(now));
         let wanted = plan(&readings, &self.output);
@@ -322,7 +350,6 @@ impl Seat {
         let here = readings.manners.reachable && readings.state != State::Booting;
         status.online += usize::from(here);
         let connected = here && readings.pools.iter().any(|pool| pool.alive && pool.active);
-        self.machine.leave_out(CATCH_UP_S, now);
         status.connected += usize::from(connected);
         match readings.state {
             State::Mining if connected => status.mining += 1,

@@ -8,7 +8,9 @@ use sl_scenario::derive;
 use crate::physics::Board;
 
 /// Something that goes wrong, from the start of its span to the end: then it is as before, as if
-/// somebody had put it right. Places beyond what the model has do nothing.
+/// somebody had put it right. A machine finds its boards when its mining program starts: one that
+/// was not found, or not whole, stays out of use until the next start. Places beyond what the model
+/// has do nothing.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fault {
     /// The cores of a chip stop: it answers on its chain and computes nothing.
@@ -109,6 +111,50 @@ pub enum Fault {
 }
 
 sl_config::setting_enum! {
+    /// The kinds of faults.
+    pub enum FaultKind {
+        /// The cores of a chip stop.
+        DeadChip = "dead-chip",
+        /// The chips of a board stop one after another.
+        DyingBoard = "dying-board",
+        /// A board has no power and no connection.
+        BoardLost = "board-lost",
+        /// A sensor tells for ever what it told.
+        SensorStuck = "sensor-stuck",
+        /// A sensor tells what it is told.
+        SensorAbsurd = "sensor-absurd",
+        /// A fan is slower than it is told.
+        FanSlow = "fan-slow",
+        /// A fan stands still.
+        FanLost = "fan-lost",
+        /// The supply does not hold its voltage.
+        PowerSag = "power-sag",
+        /// The air becomes hotter.
+        HotRoom = "hot-room",
+        /// Bad nonces.
+        NonceErrors = "nonce-errors",
+        /// Shares that miss the target are sent.
+        BadShares = "bad-shares",
+        /// Off the network.
+        NetworkLost = "network-lost",
+        /// Web replies are held back.
+        SlowWeb = "slow-web",
+        /// Web requests are never answered.
+        WebHangs = "web-hangs",
+        /// The control board restarts again and again.
+        RebootLoop = "reboot-loop",
+        /// The password was changed.
+        WrongPassword = "wrong-password",
+        /// A thief's pool is put before the owner's.
+        HijackedPool = "hijacked-pool",
+        /// Replies come damaged.
+        DamagedJson = "damaged-json",
+        /// Somebody presses the report button.
+        ReportPressed = "report-pressed",
+    }
+}
+
+sl_config::setting_enum! {
     /// A temperature sensor of a board; it stands for a pair.
     #[derive(Hash)]
     pub enum Sensor {
@@ -140,30 +186,36 @@ impl Sensor {
 }
 
 impl Fault {
+    /// Its kind.
+    #[must_use]
+    pub const fn kind(&self) -> FaultKind {
+        match self {
+            Self::DeadChip { .. } => FaultKind::DeadChip,
+            Self::DyingBoard { .. } => FaultKind::DyingBoard,
+            Self::BoardLost { .. } => FaultKind::BoardLost,
+            Self::SensorStuck { .. } => FaultKind::SensorStuck,
+            Self::SensorAbsurd { .. } => FaultKind::SensorAbsurd,
+            Self::FanSlow { .. } => FaultKind::FanSlow,
+            Self::FanLost { .. } => FaultKind::FanLost,
+            Self::PowerSag { .. } => FaultKind::PowerSag,
+            Self::HotRoom { .. } => FaultKind::HotRoom,
+            Self::NonceErrors { .. } => FaultKind::NonceErrors,
+            Self::BadShares { .. } => FaultKind::BadShares,
+            Self::NetworkLost => FaultKind::NetworkLost,
+            Self::SlowWeb { .. } => FaultKind::SlowWeb,
+            Self::WebHangs => FaultKind::WebHangs,
+            Self::RebootLoop { .. } => FaultKind::RebootLoop,
+            Self::WrongPassword => FaultKind::WrongPassword,
+            Self::HijackedPool { .. } => FaultKind::HijackedPool,
+            Self::DamagedJson => FaultKind::DamagedJson,
+            Self::ReportPressed => FaultKind::ReportPressed,
+        }
+    }
+
     /// Its name in scenario files.
     #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::DeadChip { .. } => "dead-chip",
-            Self::DyingBoard { .. } => "dying-board",
-            Self::BoardLost { .. } => "board-lost",
-            Self::SensorStuck { .. } => "sensor-stuck",
-            Self::SensorAbsurd { .. } => "sensor-absurd",
-            Self::FanSlow { .. } => "fan-slow",
-            Self::FanLost { .. } => "fan-lost",
-            Self::PowerSag { .. } => "power-sag",
-            Self::HotRoom { .. } => "hot-room",
-            Self::NonceErrors { .. } => "nonce-errors",
-            Self::BadShares { .. } => "bad-shares",
-            Self::NetworkLost => "network-lost",
-            Self::SlowWeb { .. } => "slow-web",
-            Self::WebHangs => "web-hangs",
-            Self::RebootLoop { .. } => "reboot-loop",
-            Self::WrongPassword => "wrong-password",
-            Self::HijackedPool { .. } => "hijacked-pool",
-            Self::DamagedJson => "damaged-json",
-            Self::ReportPressed => "report-pressed",
-        }
+    pub fn name(&self) -> &'static str {
+        self.kind().word()
     }
 
     /// Whether it is over as soon as it has begun.

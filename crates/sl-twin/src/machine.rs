@@ -124,8 +124,6 @@ pub enum PoolEvent {
     Rejected(f64),
     /// A share came too late.
     Stale(f64),
-    /// Work was thrown away unworked.
-    Discarded,
     /// A share of this difficulty was found; it counts for the best share.
     Found(f64),
 }
@@ -215,7 +213,8 @@ impl Machine {
     #[must_use]
     pub fn new(spec: Spec, now: Mono) -> Self {
         let Spec { model, seed, .. } = spec;
-        let mut conf = Conf::factory(model);
+        let plant = plant(model, spec.variant);
+        let mut conf = factory(model, &plant);
         for (place, pool) in conf.pools.iter_mut().zip(&spec.pools) {
             place.clone_from(pool);
         }
@@ -224,7 +223,7 @@ impl Machine {
         let mut rng = Rng::with_seed(derive(seed, 0));
         let slots = (0..model.boards).map(|at| Slot::new(model, at, place.inlet_c, seed)).collect();
         let mut machine = Self {
-            plant: plant(model, spec.variant),
+            plant,
             kept: Kept { conf, network, login: None, light: false },
             start: now,
             lead: spec.already_on.as_secs().min(MOST_SECONDS),
@@ -251,11 +250,15 @@ impl Machine {
     }
 
     /// What was kept from an earlier life comes back. A work mode that its firmware does not know,
-    /// because the earlier life had another one, is the normal mode.
+    /// because the earlier life had another one, is the normal mode; the nominal clock and voltage,
+    /// which no call writes, are those of the model that it is now.
     pub fn restore(&mut self, mut kept: Kept) {
         if !self.spec.release.modes().contains(&kept.conf.work_mode) {
             kept.conf.work_mode = 0;
         }
+        let made = factory(self.spec.model, &self.plant);
+        (kept.conf.freq, kept.conf.voltage) = (made.freq, made.voltage);
+        self.steal_from(&mut kept.conf);
         let network = Network {
             mac: self.kept.network.mac.clone(),
             ip: self.kept.network.ip,
@@ -271,10 +274,14 @@ impl Machine {
         }
     }
 
-    /// What must be kept.
+    /// What must be kept. A thief's pool is gone with his fault: the owner's is kept.
     #[must_use]
     pub fn kept(&self) -> Kept {
-        self.kept.clone()
+        let mut kept = self.kept.clone();
+        if let (Some(owners), [first, ..]) = (self.robbed(), &mut kept.conf.pools) {
+            first.clone_from(owners);
+        }
+        kept
     }
 
     /// Its model.
@@ -306,15 +313,6 @@ impl Machine {
         self.output()
     }
 
-    /// Something happened with a pool.
-    pub fn pool(&mut self, place: usize, event: PoolEvent, now: Mono) {
-        self.pool_of(self.generation, place, event, now);
-    }
-
-    /// The same, heard by a connection that was made in a generation: a verdict that comes after a
-    /// restart of the mining program is not counted by the program that runs now.
-    pub(crate) fn pool_of(&mut self, generation: u64, place: usize, event: PoolEvent, now: Mono) {
-        self.pools.event(generation, place, event, now);
     /// Of a pause that ends at `now` no more than so many seconds are made up for: it is as if the
     /// rest had not been.
     pub(crate) fn leave_out(&mut self, most: u64, now: Mono) {
@@ -327,6 +325,15 @@ impl Machine {
         now.since(self.start).as_secs().saturating_add(self.lead)
     }
 
+    /// Something happened with a pool.
+    pub fn pool(&mut self, place: usize, event: PoolEvent, now: Mono) {
+        self.pool_of(self.generation, place, event, now);
+    }
+
+    /// The same, heard by a connection that was made in a generation: a verdict that comes after a
+    /// restart of the mining program is not counted by the program that runs now.
+    pub(crate) fn pool_of(&mut self, generation: u64, place: usize, event: PoolEvent, now: Mono) {
+        self.pools.event(generation, place, event, now);
     }
 
     /// Verdicts in all lives of the mining program.
@@ -417,6 +424,11 @@ impl Slot {
             rate: (0.0, 0.0),
         }
     }
+}
+
+/// The configuration from the factory, with the clock of the variant.
+fn factory(model: &Model, plant: &Plant) -> Conf {
+    Conf { freq: format!("{:.0}", plant.freq_mhz), ..Conf::factory(model) }
 }
 
 /// The constants of a variant; the first where there is no such one.

@@ -112,12 +112,15 @@ pub enum ChipMark {
 /// What the mining program does.
 ///
 /// ```text
-///            power on          chips found            mode 1
-///   Booting ──────────▶ Starting ─────────▶ Mining ──────────▶ Asleep
-///      ▲                  ▲   ▲                │ │                │ mode 0, 3
-///      │ reboot           │   └────────────────┼─┼────────────────┘
-///      └── any state      │ pool is back       │ │ hot, fans, chips
-///                         └──── WaitsForPool ◀─┘ └──▶ Stopped(Stop)
+///            network up           started          20 min without a pool
+///   Booting ──────────▶ Starting ────────▶ Mining ──────────────────────▶ WaitsForPool
+///      ▲                ▲ ▲ │  │             │                                  │
+///      │ reboot         │ │ │  │ no board    │ hot, cold, sensors,              │
+///      └── any state    │ │ │  ▼             ▼ fans, voltage                    │
+///                       │ │ │  Stopped(Stop)                                    │
+///                       │ │ └──▶ Asleep   mode 1                                │
+///                       │ └──── any state but Booting: another mode, a restart  │
+///                       └───────────────────────────────────────────────────────┘ pool is back
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
@@ -197,6 +200,8 @@ pub struct PoolReading {
     pub difficulty: Option<f64>,
     /// Time since the last accepted share; `None` before the first.
     pub last_share_ago: Option<Duration>,
+    /// Time since the last job; `None` before the first.
+    pub last_job_ago: Option<Duration>,
 }
 
 /// What went to and fro with a pool. Difficulties are Scrypt share difficulties.
@@ -208,7 +213,7 @@ pub struct PoolCounts {
     pub accepted: u64,
     /// Shares rejected.
     pub rejected: u64,
-    /// Work thrown away unworked.
+    /// Work thrown away unworked: always none, for a virtual machine makes work when it needs it.
     pub discarded: u64,
     /// Shares that were too late.
     pub stale: u64,
@@ -229,7 +234,8 @@ pub struct PoolCounts {
 /// How the machine behaves on the network: what faults and restarts do to its face.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Manners {
-    /// Whether it is on the network at all: no port answers when it is not.
+    /// Whether it is on the network at all: when it is not, who calls it is cut off without a word,
+    /// and who is connected already hears nothing more.
     pub reachable: bool,
     /// Whether the web pages are served.
     pub web: bool,

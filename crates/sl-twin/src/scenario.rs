@@ -9,52 +9,10 @@ use sl_scenario::{Arrivals, Span, Timeline, derive};
 use crate::fault::{Fault, Sensor};
 use crate::model::Model;
 
+pub use crate::fault::FaultKind;
+
 /// The most random events a machine may have in a day.
 const MOST_PER_DAY: f64 = 1000.0;
-
-sl_config::setting_enum! {
-    /// The kinds of faults.
-    pub enum FaultKind {
-        /// The cores of a chip stop.
-        DeadChip = "dead-chip",
-        /// The chips of a board stop one after another.
-        DyingBoard = "dying-board",
-        /// A board has no power and no connection.
-        BoardLost = "board-lost",
-        /// A sensor tells for ever what it told.
-        SensorStuck = "sensor-stuck",
-        /// A sensor tells what it is told.
-        SensorAbsurd = "sensor-absurd",
-        /// A fan is slower than it is told.
-        FanSlow = "fan-slow",
-        /// A fan stands still.
-        FanLost = "fan-lost",
-        /// The supply does not hold its voltage.
-        PowerSag = "power-sag",
-        /// The air becomes hotter.
-        HotRoom = "hot-room",
-        /// Bad nonces.
-        NonceErrors = "nonce-errors",
-        /// Shares that miss the target are sent.
-        BadShares = "bad-shares",
-        /// Off the network.
-        NetworkLost = "network-lost",
-        /// Web replies are held back.
-        SlowWeb = "slow-web",
-        /// Web requests are never answered.
-        WebHangs = "web-hangs",
-        /// The control board restarts again and again.
-        RebootLoop = "reboot-loop",
-        /// The password was changed.
-        WrongPassword = "wrong-password",
-        /// A thief's pool is put before the owner's.
-        HijackedPool = "hijacked-pool",
-        /// Replies come damaged.
-        DamagedJson = "damaged-json",
-        /// Somebody presses the report button.
-        ReportPressed = "report-pressed",
-    }
-}
 
 impl FaultKind {
     /// The keys of an event that mean something to it, besides when and where.

@@ -3,8 +3,8 @@
 use super::Look;
 use super::figures;
 use super::lineage::{
-    self, Program, chips, fans, hottest, minutes, pool_head, rejected_percent, slot, stale_percent,
-    stratum_host, total, who, worked,
+    self, Program, chips, fans, hottest, last_getwork, minutes, pool_head, rejected_percent, slot,
+    stale_percent, stratum_host, total, who, worked,
 };
 use super::record::Record;
 use super::rpc::Section;
@@ -48,12 +48,12 @@ pub(super) fn summary(look: &Look) -> Section {
         .with("Difficulty Accepted", pools.difficulty_accepted)
         .with("Difficulty Rejected", pools.difficulty_rejected)
         .with("Difficulty Stale", pools.difficulty_stale)
-        .with("Best Share", 0)
+        .with("Best Share", figures::whole(it.best_share))
         .with("Device Hardware%", figures::round(it.hw_percent, 2))
         .with("Device Rejected%", figures::round(rejected_percent(&pools), 2))
-        .with("Pool Rejected%", 0.0)
-        .with("Pool Stale%", 0.0)
-        .with("Last getwork", look.seconds())
+        .with("Pool Rejected%", figures::round(rejected_percent(&pools), 4))
+        .with("Pool Stale%", figures::round(stale_percent(&pools), 4))
+        .with("Last getwork", last_getwork(look))
         .with("RT HASHRATE", scale.text(it.rate_5s))
         .with("AV HASHRATE", scale.text(it.rate_avg))
         .with("THEORY HASHRATE", scale.text(it.rate_ideal));

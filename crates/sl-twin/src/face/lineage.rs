@@ -85,6 +85,12 @@ pub(super) fn total(pools: &[PoolReading]) -> PoolCounts {
     pools.iter().fold(PoolCounts::default(), add)
 }
 
+/// When the last job came, as a time of day; 0 before the first.
+pub(super) fn last_getwork(look: &Look) -> u64 {
+    let ago = look.readings.pools.iter().filter_map(|pool| pool.last_job_ago).min();
+    ago.map_or(0, |ago| look.seconds().saturating_sub(ago.as_secs()))
+}
+
 /// Difficulty of all shares that were found, whatever became of them.
 pub(super) fn worked(counts: &PoolCounts) -> f64 {
     counts.difficulty_accepted + counts.difficulty_rejected + counts.difficulty_stale

@@ -4,8 +4,8 @@
 use super::Look;
 use super::figures;
 use super::lineage::{
-    self, Program, chips, fans, hottest, minutes, pool_head, rejected_percent, slot, stale_percent,
-    stratum_host, total, who, worked,
+    self, Program, chips, fans, hottest, last_getwork, minutes, pool_head, rejected_percent, slot,
+    stale_percent, stratum_host, total, who, worked,
 };
 use super::record::{Record, Value};
 use super::rpc::Section;
@@ -53,7 +53,7 @@ pub(super) fn summary(look: &Look) -> Section {
         .with("Device Rejected%", Value::Fixed(rejected_percent(&pools), 4))
         .with("Pool Rejected%", Value::Fixed(rejected_percent(&pools), 4))
         .with("Pool Stale%", Value::Fixed(stale_percent(&pools), 4))
-        .with("Last getwork", look.seconds());
+        .with("Last getwork", last_getwork(look));
     Section::named("SUMMARY", vec![row])
 }
 

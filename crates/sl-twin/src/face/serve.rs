@@ -20,7 +20,7 @@ pub struct Limits {
     pub request: Duration,
     /// How long the other side may take for a reply.
     pub write: Duration,
-    /// How long a connection to a machine that does not answer is held.
+    /// How long a connection to a machine that does not answer any more is held.
     pub silence: Duration,
     /// After so many requests a connection is closed.
     pub requests: u32,

@@ -49,22 +49,21 @@ impl Keeper {
         Kept::from_json(&document).map(Some).map_err(|wrong| NotKept::Document { path, wrong })
     }
 
-    /// Keeps these; each file is there whole or as it was.
+    /// Keeps what was written to the machine at this address; the file is there whole or as it was.
     ///
     /// # Errors
-    /// The first that cannot be written.
-    pub(crate) fn write(&self, documents: &[(Ipv4Addr, Kept)]) -> io::Result<()> {
+    /// It cannot be written.
+    pub(crate) fn write(&self, ip: Ipv4Addr, kept: &Kept) -> io::Result<()> {
         fs::create_dir_all(&self.folder)?;
-        for (ip, kept) in documents {
-            let path = self.path(*ip);
-            let new = path.with_extension("new");
-            // Logins of pools are nobody else's business.
-            let mut file = OpenOptions::new();
-            let file = file.write(true).create(true).truncate(true).mode(0o600).open(&new);
-            file?.write_all(kept.to_json().to_string().as_bytes())?;
-            fs::rename(&new, &path)?;
-        }
-        Ok(())
+        let path = self.path(ip);
+        let new = path.with_extension("new");
+        // Logins of pools are nobody else's business.
+        let mut file = OpenOptions::new();
+        let mut file = file.write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        file.write_all(kept.to_json().to_string().as_bytes())?;
+        // Whole on the disk before it takes the other's name.
+        file.sync_all()?;
+        fs::rename(&new, &path)
     }
 
     fn path(&self, ip: Ipv4Addr) -> PathBuf {
@@ -91,7 +90,7 @@ mod tests {
         let mut machine = made();
         let change = ConfChange { freq_level: Some("90".into()), ..ConfChange::default() };
         machine.command(Command::SetConf(Box::new(change)), Mono::default());
-        keeper.write(&[(ip, machine.kept())]).expect("it is written");
+        keeper.write(ip, &machine.kept()).expect("it is written");
         let mut again = made();
         again.restore(keeper.read(ip).expect("it is read").expect("it is there"));
         assert_eq!(again.kept(), machine.kept());

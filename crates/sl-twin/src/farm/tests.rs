@@ -68,3 +68,38 @@ async fn every_machine_presses_its_button_once_it_is_up() {
     stop.cancel();
     running.await.expect("it ends");
 }
+
+#[tokio::test]
+async fn what_cannot_be_kept_is_tried_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = folder.path().join("machines");
+    std::fs::write(&place, "in the way").expect("it is written");
+    let address = Ipv4Addr::new(127, 77, 2, 7);
+    let (mut farm, ends) = farm([address]);
+    let keeper = Keeper::new(&place);
+    farm.keeper = Some(keeper.clone());
+    let (done, _) = oneshot::channel();
+    farm.order(Order::Command { machine: 0, command: Command::Blink(true), done });
+    farm.keep().await;
+    farm.kept().await;
+    assert_eq!(farm.written, BTreeSet::from([0]), "not forgotten");
+    farm.keep().await;
+    assert!(farm.keeping.is_none(), "not at once again");
+
+    std::fs::remove_file(&place).expect("it is away");
+    farm.keep_from = Mono::default();
+    farm.keep().await;
+    farm.kept().await;
+    assert!(farm.written.is_empty());
+    assert!(keeper.read(address).is_ok_and(|kept| kept.is_some_and(|kept| kept.light)));
+
+    // The last batch waits for nothing.
+    let (done, _) = oneshot::channel();
+    farm.order(Order::Command { machine: 0, command: Command::Blink(false), done });
+    farm.keep_from = farm.clock.mono() + Duration::from_secs(3600);
+    let stop = CancellationToken::new();
+    stop.cancel();
+    farm.run(stop).await;
+    assert!(keeper.read(address).is_ok_and(|kept| kept.is_some_and(|kept| !kept.light)));
+    drop(ends);
+}

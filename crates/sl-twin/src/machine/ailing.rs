@@ -6,16 +6,18 @@ use sl_scenario::{Edge, Span, Timeline};
 use sl_units::Mono;
 
 use super::Machine;
-use crate::conf::PoolConf;
+use crate::conf::{Conf, PoolConf};
 use crate::fault::{Effects, Fault, damage, gone};
 
 impl Machine {
     /// A fault begins at `now`, besides those that the machine was made with, and lasts for so
-    /// long; `None`: for ever.
+    /// long; `None`: for ever. What is over as soon as it has begun lasts no time.
     pub fn suffer(&mut self, fault: Fault, lasts: Option<Duration>, now: Mono) {
         self.step(now);
         let at = Duration::from_secs(self.seconds.saturating_sub(self.lead));
-        let mut spans = self.faults.spans().to_vec();
+        let lasts = if fault.is_instant() { Some(Duration::ZERO) } else { lasts };
+        let lasting = |span: &&Span<Fault>| span.end.is_none_or(|end| end > at);
+        let mut spans: Vec<_> = self.faults.spans().iter().filter(lasting).cloned().collect();
         // Just behind the second that has passed, so that the next one finds it.
         spans.push(Span::new(at + Duration::from_millis(1), lasts, 0, fault));
         self.faults = Timeline::new(spans);
@@ -80,10 +82,8 @@ impl Machine {
         let Some(first) = self.kept.conf.pools.first_mut() else { return };
         match edge {
             Edge::Start => {
-                let PoolConf { url: old_url, user: old_user, .. } = first.clone();
-                let another = Fault::HijackedPool { url: old_url, user: old_user };
                 // What one thief has taken is not another one's to lose.
-                if !self.faults.spans().iter().any(|span| span.effect == another) {
+                if !is_a_thiefs(first, &self.faults) {
                     self.stolen = Some(first.clone());
                 }
                 (first.url, first.user) = (url, user);
@@ -97,4 +97,30 @@ impl Machine {
         }
         self.reload(&old);
     }
+
+    /// The owner's first pool, while a thief's stands in its place.
+    pub(super) fn robbed(&self) -> Option<&PoolConf> {
+        let [first, ..] = &self.kept.conf.pools;
+        self.stolen.as_ref().filter(|_| is_a_thiefs(first, &self.faults))
+    }
+
+    /// A configuration that comes back while a thief's pool stands in the first place is robbed like
+    /// the one before.
+    pub(super) fn steal_from(&mut self, conf: &mut Conf) {
+        if self.robbed().is_some() {
+            let [thiefs, ..] = &self.kept.conf.pools;
+            let [first, ..] = &mut conf.pools;
+            let (url, user) = (thiefs.url.clone(), thiefs.user.clone());
+            self.stolen = Some(first.clone());
+            (first.url, first.user) = (url, user);
+        }
+    }
+}
+
+fn is_a_thiefs(pool: &PoolConf, faults: &Timeline<Fault>) -> bool {
+    let thiefs = |span: &Span<Fault>| match &span.effect {
+        Fault::HijackedPool { url, user } => (url, user) == (&pool.url, &pool.user),
+        _ => false,
+    };
+    faults.spans().iter().any(thiefs)
 }

@@ -2,7 +2,7 @@
 
 use sl_units::Mono;
 
-use super::{Applied, Machine};
+use super::{Applied, Machine, factory};
 use crate::conf::{Command, Conf, ConfChange, Network, NetworkChange, POOLS, PoolChange, PoolConf};
 use crate::release::Release;
 
@@ -23,7 +23,7 @@ impl Machine {
             }
             Command::ResetConf => {
                 let Network { mac, ip, netmask, .. } = self.kept.network.clone();
-                self.kept.conf = Conf::factory(self.spec.model);
+                self.kept.conf = factory(self.spec.model, &self.plant);
                 self.kept.network =
                     Network { mac, ip, netmask, ..Network::factory(self.spec.seed, ip) };
                 (self.kept.login, self.kept.light) = (None, false);

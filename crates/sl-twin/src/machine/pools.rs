@@ -34,6 +34,7 @@ struct Place {
     counts: PoolCounts,
     difficulty: Option<f64>,
     last_share: Option<Mono>,
+    last_job: Option<Mono>,
 }
 
 impl Pools {
@@ -76,7 +77,10 @@ impl Pools {
             PoolEvent::Dead => place.die(),
             PoolEvent::Active => place.alive = true,
             PoolEvent::Left => place.active = false,
-            PoolEvent::Job => counts.getworks = counts.getworks.saturating_add(1),
+            PoolEvent::Job => {
+                counts.getworks = counts.getworks.saturating_add(1);
+                place.last_job = Some(now);
+            }
             PoolEvent::Difficulty(difficulty) => place.difficulty = Some(difficulty),
             PoolEvent::Accepted(difficulty) => {
                 counts.accepted = counts.accepted.saturating_add(1);
@@ -92,7 +96,6 @@ impl Pools {
                 counts.stale = counts.stale.saturating_add(1);
                 counts.difficulty_stale += difficulty;
             }
-            PoolEvent::Discarded => counts.discarded = counts.discarded.saturating_add(1),
             PoolEvent::Found(difficulty) => {
                 counts.best_share = counts.best_share.max(difficulty);
                 self.best_share = self.best_share.max(difficulty);
@@ -133,6 +136,7 @@ impl Pools {
             counts: place.counts,
             difficulty: place.difficulty,
             last_share_ago: place.last_share.map(|at| now.since(at)),
+            last_job_ago: place.last_job.map(|at| now.since(at)),
         };
         let mut readings: [PoolReading; POOLS] = Default::default();
         for (reading, found) in readings.iter_mut().zip(self.places.iter().zip(conf).map(one)) {

@@ -63,6 +63,11 @@ impl Reception {
             let (Some(own), Some(handle)) = (each.get(machine), self.machines.get(machine)) else {
                 continue;
             };
+            if !handle.readings().manners.reachable {
+                // Where nobody is, nothing is said: not even that the connection ends well.
+                let _as_it_likes = stream.set_zero_linger();
+                continue;
+            }
             // No machine holds more places than are left for the others: however many of them are
             // crowded, there is one for a machine that has none.
             let held = MOST_EACH.saturating_sub(own.available_permits());

@@ -85,3 +85,30 @@ fn what_is_kept_comes_back() {
     let shown = other.run(10 * MINUTE).readings();
     assert_eq!((shown.conf.work_mode, shown.light, shown.state), (0, false, State::Mining));
 }
+
+#[test]
+fn the_clock_in_the_configuration_is_the_one_that_runs() {
+    for variant in 0..3 {
+        let spec = Spec::new(l7(), Release::R202405, 7, [127, 7, 0, 1].into());
+        let on = Duration::from_secs(15 * MINUTE);
+        let mut bench = Bench::cold(Spec { variant, already_on: on, ..spec });
+        for _ in 0..2 {
+            let shown = bench.run(10 * MINUTE).readings();
+            assert_eq!(shown.conf.freq, shown.boards[0].freq_mhz.to_string());
+            bench.tell(Command::ResetConf);
+        }
+    }
+}
+
+#[test]
+fn what_another_model_has_kept_brings_no_clock() {
+    let l9 = Model::by_id("antminer-l9").expect("in the table");
+    let mut kept = Bench::warm(l9, Release::R202405, Vec::new()).machine.kept();
+    kept.conf.pools[0].user = "owner".to_owned();
+    let mut bench = Bench::l7();
+    let made = bench.readings().conf;
+    bench.machine.restore(kept);
+    let conf = bench.readings().conf;
+    assert_eq!((&conf.freq, &conf.voltage), (&made.freq, &made.voltage));
+    assert_eq!(conf.pools[0].user, "owner");
+}

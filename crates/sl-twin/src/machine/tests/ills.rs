@@ -219,3 +219,37 @@ fn what_two_thieves_took_comes_back() {
         assert_eq!(bench.run(100).readings().conf.pools, owners);
     }
 }
+
+#[test]
+fn what_is_kept_while_a_thief_mines_is_the_owners() {
+    let (url, user) = ("t:1".to_owned(), "thief".to_owned());
+    let lasts = Some(Duration::from_secs(600));
+    let thief = Fault::HijackedPool { url, user };
+    let robbed = |from| vec![Span::new(from, lasts, 0, thief.clone())];
+    let mut bench = Bench::warm(l7(), Release::R202405, robbed(Duration::from_secs(10)));
+    let owners = bench.readings().conf.pools;
+    bench.run(20).tell(Command::Blink(true));
+    let kept = bench.machine.kept();
+    assert_eq!(bench.readings().conf.pools[0].user, "thief");
+    assert_eq!(kept.conf.pools, owners);
+
+    // It comes back to a machine that is being robbed again.
+    let mut next = Bench::warm(l7(), Release::R202405, robbed(Duration::ZERO));
+    next.run(1).machine.restore(kept);
+    assert_eq!(next.readings().conf.pools[0].user, "thief");
+    assert_eq!(next.machine.kept().conf.pools, owners);
+    assert_eq!(next.run(700).readings().conf.pools, owners);
+}
+
+#[test]
+fn faults_that_are_over_leave_nothing_behind() {
+    let mut bench = Bench::l7();
+    for _ in 0..50 {
+        let now = bench.now();
+        bench.machine.suffer(Fault::ReportPressed, None, now);
+        bench.machine.suffer(Fault::WebHangs, Some(Duration::from_secs(1)), now);
+        bench.run(5);
+    }
+    assert_eq!(bench.machine.output().reports, 50);
+    assert!(bench.machine.faults.spans().len() <= 2);
+}

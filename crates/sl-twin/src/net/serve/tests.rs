@@ -5,7 +5,7 @@ use std::{io, net::Ipv4Addr, time::Duration};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
-use crate::{farm::tests::farm, net::Subnet};
+use crate::{conf::Command, farm::tests::farm, net::Subnet};
 
 /// For what never comes.
 const GUARD: Duration = Duration::from_secs(120);
@@ -17,6 +17,7 @@ struct Hall {
     net: Subnet,
     web: u16,
     program: u16,
+    machines: Arc<[MachineHandle]>,
     _running: JoinSet<()>,
 }
 
@@ -41,7 +42,7 @@ impl Hall {
             running.spawn(reception.run_within(most, door, stop.clone()));
         }
         let [web, program] = ports;
-        Self { net, web, program, _running: running }
+        Self { net, web, program, machines: handles, _running: running }
     }
 
     fn ip(&self, number: usize) -> Ipv4Addr {
@@ -151,4 +152,27 @@ async fn crowded() {
 #[tokio::test]
 async fn crowds_at_some_machines_leave_a_place_for_the_others() {
     tokio::time::timeout(GUARD, crowded()).await.expect("nothing hangs");
+}
+
+/// A machine whose control board starts has no network yet.
+async fn unheard() {
+    let hall = Hall::with("127.77.6.0/29", 2, MOST).await;
+    let (away, neighbour) = (hall.ip(0), hall.ip(1));
+    assert!(hall.web_answers(away).await);
+    let rebooted = hall.machines[0].command(Command::Reboot).await;
+    assert_eq!(rebooted, Ok(crate::Applied::Rebooting));
+    for port in [hall.web, hall.program] {
+        // Nothing is asked: who only listens learns it too.
+        let cut = match TcpStream::connect((away, port)).await {
+            Ok(mut caller) => caller.read_u8().await.expect_err("nothing comes"),
+            Err(cut) => cut,
+        };
+        assert_eq!(cut.kind(), io::ErrorKind::ConnectionReset);
+    }
+    assert!(hall.web_answers(neighbour).await && hall.program_answers(neighbour).await);
+}
+
+#[tokio::test]
+async fn who_calls_a_machine_without_a_network_is_cut_off() {
+    tokio::time::timeout(GUARD, unheard()).await.expect("nothing hangs");
 }

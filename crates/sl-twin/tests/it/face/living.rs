@@ -176,6 +176,33 @@ async fn the_chart_names_boards_by_their_slots() {
     assert_eq!(series.as_array().map(Vec::len), Some(2));
 }
 
+/// What two calls tell of one thing is the same.
+#[tokio::test(start_paused = true)]
+async fn figures_of_pools_agree_in_every_call() {
+    let l7 = l7();
+    assert_eq!(rpc(&l7, "summary").await["SUMMARY"][0]["Last getwork"], 0, "no job yet");
+    l7.with(|machine, now| {
+        for event in [
+            PoolEvent::Job,
+            PoolEvent::Found(81_234.0),
+            PoolEvent::Accepted(60_000.0),
+            PoolEvent::Rejected(30_000.0),
+            PoolEvent::Stale(10_000.0),
+        ] {
+            machine.pool(0, event, *now);
+        }
+    });
+    l7.pass(50);
+    let (old, new) = (rpc(&l7, "summary").await, page(&l7, "summary").await);
+    let (old, pools) = (&old["SUMMARY"][0], &rpc(&l7, "pools").await["POOLS"][0]);
+    assert_eq!(old["Best Share"], 81_234);
+    assert_eq!(old["Best Share"], new["SUMMARY"][0]["bestshare"]);
+    assert_eq!((&old["Pool Rejected%"], &old["Pool Stale%"]), (&30.0.into(), &10.0.into()));
+    assert_eq!(old["Pool Rejected%"], pools["Pool Rejected%"]);
+    assert_eq!(old["Pool Stale%"], pools["Pool Stale%%"]);
+    assert_eq!(old["Last getwork"], 1_795_353_259_u64 - 50);
+}
+
 /// Whatever has happened to it, each page of each machine is what fleet software can read.
 #[tokio::test(start_paused = true)]
 async fn every_model_in_every_state_answers_in_json() {

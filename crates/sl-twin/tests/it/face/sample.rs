@@ -85,6 +85,7 @@ pub(super) fn l7() -> Look {
         counts: PoolCounts { getworks: 488, accepted: 1757, rejected: 5, ..PoolCounts::default() },
         difficulty: Some(524_288.0),
         last_share_ago: Some(Duration::from_secs(5)),
+        last_job_ago: Some(Duration::from_secs(20)),
     };
     look(model, it, 1_795_353_259)
 }
@@ -183,6 +184,7 @@ pub(super) fn l3plus() -> Look {
         },
         difficulty: Some(65_536.0),
         last_share_ago: Some(Duration::from_secs(23)),
+        last_job_ago: Some(Duration::from_secs(31)),
     };
     "C4:F3:12:B3:9F:FC".clone_into(&mut it.network.mac);
     "antMiner".clone_into(&mut it.network.hostname);

@@ -31,7 +31,7 @@ pub enum Offence {
     Duplicate,
     /// A share of the wrong shape: lengths, time, version, a job that never was.
     BadShare,
-    /// Half of its last shares or more were invalid: its connection ends, and half a ban.
+    /// Half of its last shares or more were invalid: its connection ends, and most of a ban.
     MostlyInvalid,
 }
 
@@ -76,8 +76,9 @@ impl Offence {
             Self::BadShare | Self::Unauthorized => 2.0,
             Self::Malformed => 5.0,
             Self::Oversized | Self::Flood | Self::Stalled | Self::WrongCredentials => 10.0,
-            // Not a ban alone: a farm may stand behind the address of one broken machine.
-            Self::MostlyInvalid => 50.0,
+            // Not a ban alone, since a farm may stand behind the address of one broken machine; a
+            // ban together with the fifty shares of one that proves nothing at all.
+            Self::MostlyInvalid => 60.0,
         }
     }
 }

@@ -112,14 +112,15 @@ fn invalid_shares_end_in_a_ban_and_an_honest_farm_behind_one_address_does_not() 
     let mut shares = 0;
     let why = loop {
         shares += 1;
-        let step = conduct.on_verdict(&limits, ShareOutcome::Invalid, at(1.0));
-        guard.offence(bad, Offence::LowDifficulty, 0, at(1.0));
+        let now = at(f64::from(shares));
+        let step = conduct.on_verdict(&limits, ShareOutcome::Invalid, now);
+        guard.offence(bad, Offence::LowDifficulty, 0, now);
         if let Step::Close(why) = step {
             break why;
         }
     };
     assert_eq!((shares, why), (50, CloseWhy::MostlyInvalid));
-    assert!(matches!(guard.offence(bad, why.offence(), 0, at(1.0)), Judged::Banned(_)));
+    assert!(matches!(guard.offence(bad, why.offence(), 0, at(50.0)), Judged::Banned(_)));
     // 5,000 machines behind one address, one share in fifty invalid, 500 shares a second, an hour.
     for second in 0..3600 {
         for _ in 0..10 {

@@ -148,16 +148,15 @@ impl Reconnect {
     }
 
     fn read(params: &[Value]) -> Result<Self, MessageError> {
-        let host = Field::at(params, 0, "host").given();
-        let host = host.filter(|_| params.first().is_none_or(|host| host.as_str() != Some("")));
-        let port = Field::at(params, 1, "port");
+        let named = |at: usize| params.get(at).is_none_or(|value| value.as_str() != Some(""));
+        let host = Field::at(params, 0, "host").given().filter(|_| named(0));
+        let port = Field::at(params, 1, "port").given().filter(|_| named(1));
         let wait = Field::at(params, 2, "wait").given();
         let seconds = wait.map(|w| w.integer("a number of seconds")).transpose()?.unwrap_or(0);
         let allowed = "a port from 1 to 65535";
         Ok(Self {
             host: host.map(|h| h.name(253, "a host of at most 253 bytes")).transpose()?,
             port: port
-                .given()
                 .map(|port| {
                     let number = u16::try_from(port.integer(allowed)?).ok().filter(|n| *n > 0);
                     number.ok_or_else(|| port.wrong(allowed))

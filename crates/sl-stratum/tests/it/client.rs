@@ -297,6 +297,11 @@ fn what_pools_say_unasked() {
             wait: Duration::from_secs(9)
         })]
     );
+    let here = br#"{"method":"client.reconnect","params":["","",7]}"#;
+    assert_eq!(
+        session.step(Input::Line(Line::Complete(here))),
+        [Output::Reconnect(Reconnect { wait: Duration::from_secs(7), ..Reconnect::default() })]
+    );
 }
 
 fn notify(job: &str) -> String {

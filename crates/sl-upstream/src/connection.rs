@@ -32,6 +32,9 @@ const WRITE: Duration = Duration::from_secs(10);
 const DRAIN: Duration = Duration::from_millis(700);
 /// How long they are waited for when the pool asks to come back.
 const FAREWELL: Duration = Duration::from_secs(1);
+/// A pool that asks to come back later than this is asked earlier: machines wait little longer for
+/// work, and there may be no other pool.
+const MOST_AWAY: Duration = Duration::from_secs(60);
 /// How often figures that cost something are told.
 const TELL: Duration = Duration::from_secs(1);
 
@@ -402,7 +405,8 @@ impl<'a> Connection<'a> {
             return;
         };
         if self.leaving.is_none() {
-            let ended = Ended::Moved { at: at.with_tls(here.tls()), wait: reconnect.wait };
+            let ended =
+                Ended::Moved { at: at.with_tls(here.tls()), wait: reconnect.wait.min(MOST_AWAY) };
             self.leaving = Some((now + FAREWELL, ended));
         }
     }

@@ -1,12 +1,12 @@
 //! What a pool changes while it works: its difficulty, its mind about a name, its memory of us.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::json;
 use sl_pow::{Prover, ScalarEngine};
 use sl_testkit::toy::Tail;
 use sl_units::{ShareDifficulty, Target};
-use sl_upstream::PoolOptions;
+use sl_upstream::{PoolOptions, PoolState};
 use sl_work::{Claim, Job, Lease, Proven, Ticket, verify};
 
 use crate::scripted::{ScriptedPool, job, newer_job, nonces, start, start_with, verdicts};
@@ -132,5 +132,19 @@ async fn a_name_whose_shares_are_refused_is_not_used_again() {
     running.when(|status| status.names == (0, 1)).await;
     send(&lease, &work, 3);
     assert_eq!(conversation.hear().await["params"][0], "account.silverlode");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_pool_cannot_send_us_away_for_an_hour() {
+    let pool = ScriptedPool::start().await;
+    let mut running = start(&pool);
+    let mut conversation = pool.welcome("1").await;
+    let since = running.when(|status| status.last_job.is_some()).await.last_job.expect("it has");
+    conversation.call("client.reconnect", json!(["", "", 3600])).await;
+    conversation.ends().await;
+    let PoolState::Waiting { until } = running.waits().await.state else { panic!("waits") };
+    assert!(until.since(since) >= Duration::from_secs(60), "what is meant is heard");
+    assert!(until.since(since) < Duration::from_secs(600), "in bounds");
     running.stop().await;
 }

@@ -262,6 +262,13 @@ impl Admission {
         self.subnets.retain_if_held(subnet);
     }
 
+    /// Whether more than half of a peer's connections have authorised.
+    #[must_use]
+    pub fn is_mostly_authorized(&self, address: IpAddr) -> bool {
+        let held = self.addresses.get(&Network::peer(address)).copied().unwrap_or_default();
+        held.unauthorized < held.all.div_ceil(2)
+    }
+
     /// Connections now.
     #[must_use]
     pub const fn connections(&self) -> u32 {

@@ -72,7 +72,14 @@ impl Guard {
     /// Charges a peer with an offence; `valid` is how many valid shares its connection has sent
     /// since it was last reported. On [`Judged::Banned`] those of the peer's connections are to be ended
     /// that have proven no work.
+    ///
+    /// A peer most of whose connections have authorised is not charged for those that did not in
+    /// time: some of a farm that comes back at once are always late.
     pub fn offence(&mut self, address: IpAddr, what: Offence, valid: u32, now: Mono) -> Judged {
+        if what == Offence::Unauthorized && self.admission.is_mostly_authorized(address) {
+            self.counters.offended(what);
+            return Judged::Scored(self.bans.score(address, now));
+        }
         let subnet_before = self.bans.check_subnet(address, now);
         let already = self.bans.check(address, now).is_some();
         let judged = self.bans.offence(address, what, valid, now);
@@ -140,6 +147,25 @@ mod tests {
 
     fn at(seconds: u64) -> Mono {
         Mono::from_start(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn those_of_a_farm_that_are_late_are_no_offence_of_it() {
+        let mut guard = Guard::new(GuardLimits::default());
+        let (farm, silent): (IpAddr, IpAddr) = ([198, 51, 100, 1].into(), [203, 0, 113, 1].into());
+        for number in 0..400 {
+            let mut pass = guard.connect(farm, at(0)).expect("room");
+            if number % 3 > 0 {
+                guard.authorized(&mut pass);
+            }
+            let _ = guard.connect(silent, at(0)).expect("room");
+        }
+        for _ in 0..134 {
+            assert_eq!(guard.offence(farm, Offence::Unauthorized, 0, at(15)), Judged::Scored(0.0));
+            guard.offence(silent, Offence::Unauthorized, 0, at(15));
+        }
+        assert!(guard.banned(farm, at(16)).is_none() && guard.banned(silent, at(16)).is_some());
+        assert_eq!(guard.counters().offences(Offence::Unauthorized), 268);
     }
 
     #[test]

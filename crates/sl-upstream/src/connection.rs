@@ -308,7 +308,7 @@ impl<'a> Connection<'a> {
                 Output::VersionMask(_) | Output::Pong => {}
                 Output::Difficulty(difficulty) => {
                     self.link.desk.set_difficulty(difficulty, now);
-                    shared.status.send_modify(|status| status.difficulty = Some(difficulty));
+                    self.says(|one| one.difficulty = Some(difficulty));
                     if self.session.is_running() {
                         let advice = self.link.look(now);
                         queue.extend(self.advised(advice, now));
@@ -376,10 +376,8 @@ impl<'a> Connection<'a> {
         if !again.is_empty() {
             tracing::info!(pool = %self.endpoint, shares = again.len(), "the session goes on: shares are sent again");
             let count = again.len() as u64;
-            self.shared.status.send_modify(|status| {
-                status.resubmitted += count;
-                status.held = 0;
-            });
+            self.shared.status.send_modify(|status| status.resubmitted += count);
+            self.says(|one| one.held = 0);
         }
         for (ticket, submit) in again {
             more.extend(self.session.step(Input::Submit { ticket, submit }));

@@ -15,6 +15,7 @@ use crate::{
     desk::{Desk, Filed, Settled},
     dial::dial,
     service::Shared,
+    status::LinkFigures,
 };
 
 /// How long a connection may take to stand.
@@ -32,6 +33,8 @@ pub(crate) struct Link {
     pub(crate) desk: Desk,
     pub(crate) demand: Demand,
     pub(crate) round_trip: Histogram,
+    /// Jobs that came over it.
+    pub(crate) jobs: u64,
     /// By which the pool may resume.
     pub(crate) session: Option<String>,
     /// Whether the next connection does not name it: the one before did, and heard nothing. There
@@ -84,6 +87,7 @@ impl Link {
             desk,
             demand,
             round_trip,
+            jobs: 0,
             session: None,
             unnamed: false,
             may_ask: true,
@@ -112,7 +116,7 @@ impl Link {
         let mut moved: Option<Endpoint> = None;
         let mut why = format!("connecting to {}", shared.pool.endpoint);
         while !stop.is_cancelled() {
-            let jobs = shared.status.borrow().jobs;
+            let jobs = self.jobs;
             let endpoint = moved.take().unwrap_or_else(|| shared.pool.endpoint.clone());
             let ended = self.connect_and_serve(shared, &endpoint, &mut orders, &why, stop).await;
             why = ended.to_string();
@@ -125,7 +129,7 @@ impl Link {
                 }
             };
             // A pool that lets in and gives nothing is as far away as one that does not answer.
-            if shared.status.borrow().jobs > jobs {
+            if self.jobs > jobs {
                 wait = FIRST_WAIT;
             }
             tracing::warn!(pool = %endpoint, %why, "the pool is gone");
@@ -136,7 +140,7 @@ impl Link {
         let now = shared.clock.mono();
         self.desk.idle("stopped", now);
         let lost = self.desk.lose("the program stopped before the pool's verdict");
-        count(shared, &lost, now);
+        self.count(shared, &lost, now);
         self.events = None;
     }
 
@@ -173,13 +177,13 @@ impl Link {
     ) {
         let now = shared.clock.mono();
         let settled = self.desk.cut(why, now, now);
-        count(shared, &settled, now);
+        self.count(shared, &settled, now);
         let number = self.number;
         shared.status.send_modify(|status| {
             status.set_link(number, PoolState::Waiting { until: now + pause }, now);
             status.last_error = Some(why.into());
-            status.held = self.desk.held();
         });
+        self.says(shared, |one| one.held = self.desk.held());
         self.tell(Event::Idle(why.into(), now)).await;
         let over = tokio::time::sleep_until(shared.clock.instant_of(now + pause));
         self.meanwhile(shared, orders, why, stop, over).await;
@@ -225,8 +229,8 @@ impl Link {
                 }
             }
             Order::Share(pending) => match self.desk.file(pending, shared.login.main(), now) {
-                Filed::Settled(settled) => count(shared, &[settled], now),
-                _ => shared.status.send_modify(|status| status.held += 1),
+                Filed::Settled(settled) => self.count(shared, &[settled], now),
+                _ => self.says(shared, |one| one.held += 1),
             },
         }
     }
@@ -245,8 +249,8 @@ impl Link {
         let lost = self.desk.lose(&format!(
             "the connection broke before the pool's verdict, and the pool did not resume its session within {within} s"
         ));
-        count(shared, &lost, now);
-        shared.status.send_modify(|status| status.held = 0);
+        self.count(shared, &lost, now);
+        self.says(shared, |one| one.held = 0);
     }
 
     async fn connect_and_serve(
@@ -277,19 +281,24 @@ impl Link {
         Connection::new(shared, endpoint, stop, dialled, self, orders).serve().await
     }
 
+    /// Says something of this link alone.
+    pub(crate) fn says(&self, shared: &Shared, change: impl FnOnce(&mut LinkFigures)) {
+        shared.status.send_modify(|status| status.of_link(self.number, change));
+    }
+
+    pub(crate) fn count(&self, shared: &Shared, settled: &[Settled], now: Mono) {
+        if !settled.is_empty() {
+            shared.status.send_modify(|status| {
+                settled.iter().for_each(|settled| status.count(self.number, settled, now));
+            });
+        }
+    }
+
     pub(crate) async fn tell(&self, event: Event) {
         if let Some(events) = &self.events {
             // The router outlives its links; when it is gone, so is whoever would hear.
             let _ = events.send((self.number, event)).await;
         }
-    }
-}
-
-fn count(shared: &Shared, settled: &[Settled], now: Mono) {
-    if !settled.is_empty() {
-        shared.status.send_modify(|status| {
-            settled.iter().for_each(|settled| status.count(settled, now));
-        });
     }
 }
 

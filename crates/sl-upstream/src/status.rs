@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use sl_telemetry::HistogramSnapshot;
+use sl_telemetry::{Histogram, HistogramSnapshot};
 use sl_units::{Mono, ShareDifficulty};
 use sl_work::Outcome;
 
@@ -13,9 +13,9 @@ pub struct PoolStatus {
     pub state: PoolState,
     /// The same of each connection.
     pub links: Vec<PoolState>,
-    /// The difficulty it asks for; `None` before it said so.
+    /// The difficulty it asks for, the hardest of its connections; `None` before it said so.
     pub difficulty: Option<ShareDifficulty>,
-    /// Its extranonce: bytes of its own, and bytes left to us.
+    /// Its extranonce: bytes of its own, and bytes left to us; where they leave the fewest.
     pub extranonce: Option<(usize, usize)>,
     /// Jobs it has given.
     pub jobs: u64,
@@ -65,12 +65,25 @@ pub struct PoolStatus {
     pub moves_refused: u64,
     /// The last text of the pool for people.
     pub notice: Option<Arc<str>>,
-    /// What is withheld while the pool asks for too easy shares.
+    /// What is withheld while the pool asks for too easy shares, where that costs the most.
     pub over: Option<OverDifficulty>,
     /// Machines whose own names the pool took, and did not take.
     pub names: (u64, u64),
     /// The last thing that went wrong.
     pub last_error: Option<Arc<str>>,
+    /// What each connection says of itself.
+    figures: Vec<LinkFigures>,
+}
+
+/// What one connection with a pool says of itself; [`PoolStatus`] has it of all together.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LinkFigures {
+    pub(crate) difficulty: Option<ShareDifficulty>,
+    pub(crate) extranonce: Option<(usize, usize)>,
+    pub(crate) held: u64,
+    pub(crate) names: (u64, u64),
+    pub(crate) over: Option<OverDifficulty>,
+    round_trip: Arc<Histogram>,
 }
 
 /// A pool floods us with too low a difficulty: fewer, harder shares are sent up, and the pool
@@ -144,8 +157,38 @@ impl PoolStatus {
         }
     }
 
-    /// Counts a share that has its verdict.
-    pub(crate) fn count(&mut self, settled: &Settled, now: Mono) {
+    /// A connection has something to say of itself.
+    pub(crate) fn of_link(&mut self, link: usize, change: impl FnOnce(&mut LinkFigures)) {
+        change(self.figures(link));
+        let all = &self.figures;
+        let harder = |a: ShareDifficulty, b: ShareDifficulty| if b > a { b } else { a };
+        self.difficulty = all.iter().filter_map(|one| one.difficulty).reduce(harder);
+        self.extranonce = all.iter().filter_map(|one| one.extranonce).min_by_key(|it| it.1);
+        self.held = all.iter().map(|one| one.held).sum();
+        self.names = all.iter().fold((0, 0), |sum, one| (sum.0 + one.names.0, sum.1 + one.names.1));
+        let forgone = all.iter().filter_map(|one| one.over).map(|over| over.forgone).sum();
+        let worst = all.iter().filter_map(|one| one.over);
+        let worst = worst.max_by(|one, other| one.price.total_cmp(&other.price));
+        self.over = worst.map(|worst| OverDifficulty { forgone, ..worst });
+    }
+
+    /// How long a connection's shares have waited for their verdicts.
+    pub(crate) fn round_trips(&mut self, link: usize, round_trip: &Histogram) {
+        self.figures(link).round_trip = Arc::new(round_trip.clone());
+        let mut all = Histogram::default();
+        self.figures.iter().for_each(|one| all.merge(&one.round_trip));
+        self.round_trip = all.snapshot();
+    }
+
+    fn figures(&mut self, link: usize) -> &mut LinkFigures {
+        if self.figures.len() <= link {
+            self.figures.resize_with(link + 1, LinkFigures::default);
+        }
+        self.figures.get_mut(link).expect("it was made room for")
+    }
+
+    /// Counts a share of a connection that has its verdict.
+    pub(crate) fn count(&mut self, link: usize, settled: &Settled, now: Mono) {
         if !matches!(settled.outcome, Outcome::Accepted { .. }) {
             self.missed_difficulty += settled.difficulty;
         }
@@ -155,8 +198,12 @@ impl PoolStatus {
                 self.already_known += u64::from(settled.known);
                 self.accepted_difficulty += settled.difficulty;
                 self.last_accepted = Some(now);
-                if let Some(over) = &mut self.over {
-                    over.forgone += over.sent.get() - over.asked.get();
+                if self.figures(link).over.is_some() {
+                    self.of_link(link, |one| {
+                        if let Some(over) = &mut one.over {
+                            over.forgone += over.sent.get() - over.asked.get();
+                        }
+                    });
                 }
             }
             Outcome::Stale { .. } => self.stale += 1,
@@ -216,6 +263,67 @@ impl Default for PoolStatus {
             over: None,
             names: (0, 0),
             last_error: None,
+            figures: Vec::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn difficulty(value: f64) -> ShareDifficulty {
+        ShareDifficulty::new(value).expect("positive")
+    }
+
+    fn over(times: f64) -> Option<OverDifficulty> {
+        let (asked, sent) = (difficulty(1.0), difficulty(times));
+        let (since, price) = (Mono::default(), 1.0 - 1.0 / times);
+        Some(OverDifficulty { asked, sent, since, price, forgone: 0.0 })
+    }
+
+    #[test]
+    fn no_connection_hides_what_another_says() {
+        let mut status = PoolStatus::default();
+        let taken = Settled {
+            outcome: Outcome::Accepted { credited: Vec::new(), missed: Vec::new() },
+            difficulty: 1.0,
+            took: None,
+            known: false,
+        };
+        status.of_link(1, |one| {
+            one.held = 4000;
+            one.names = (3, 1);
+            one.difficulty = Some(difficulty(8.0));
+            one.extranonce = Some((4, 4));
+            one.over = over(4.0);
+        });
+        status.count(1, &taken, Mono::default());
+        status.of_link(0, |one| {
+            one.held = 1;
+            one.names = (1, 0);
+            one.difficulty = Some(difficulty(2.0));
+            one.extranonce = Some((2, 6));
+            one.over = over(2.0);
+        });
+        status.count(0, &taken, Mono::default());
+        let told = status.over.expect("it is told");
+        assert_eq!((told.sent.get(), told.price, told.forgone), (4.0, 0.75, 4.0));
+        status.of_link(0, |one| {
+            one.held = 0;
+            one.over = None;
+        });
+        status.count(0, &taken, Mono::default());
+        assert_eq!(status.over.map(|over| over.forgone), Some(3.0), "its own shares alone");
+        assert_eq!((status.held, status.names), (4000, (4, 1)));
+        assert_eq!(status.difficulty, Some(difficulty(8.0)));
+        assert_eq!(status.extranonce, Some((4, 4)));
+
+        let mut trips = Histogram::default();
+        trips.record(Duration::from_millis(10));
+        status.round_trips(0, &trips);
+        trips.record(Duration::from_millis(20));
+        status.round_trips(1, &trips);
+        assert_eq!(status.round_trip.count, 3);
     }
 }

@@ -4,7 +4,9 @@ use sl_stratum::client::{Input, Output};
 use sl_units::Mono;
 
 use super::Connection;
-use crate::{OverDifficulty, PoolState, demand::Advice, desk::Settled, link::Event};
+use crate::{
+    OverDifficulty, PoolState, demand::Advice, desk::Settled, link::Event, status::LinkFigures,
+};
 
 impl Connection<'_> {
     /// Tells what is withheld because it would flood the pool, and asks for another difficulty.
@@ -27,16 +29,21 @@ impl Connection<'_> {
     pub(super) fn tell_over(&self, now: Mono) {
         let (asked, over) = (self.link.desk.difficulty(), self.link.demand.over());
         let sent = sl_units::ShareDifficulty::new(asked.get() * over).unwrap_or(asked);
+        let link = self.link.number;
         self.shared.status.send_if_modified(|status| {
-            let before = status.over;
-            status.over = (over > 1.0).then(|| OverDifficulty {
-                asked,
-                sent,
-                since: before.map_or(now, |before| before.since),
-                price: 1.0 - 1.0 / over,
-                forgone: before.map_or(0.0, |before| before.forgone),
+            let mut changed = false;
+            status.of_link(link, |one| {
+                let before = one.over;
+                one.over = (over > 1.0).then(|| OverDifficulty {
+                    asked,
+                    sent,
+                    since: before.map_or(now, |before| before.since),
+                    price: 1.0 - 1.0 / over,
+                    forgone: before.map_or(0.0, |before| before.forgone),
+                });
+                changed = one.over != before;
             });
-            status.over != before
+            changed
         });
     }
 
@@ -44,12 +51,13 @@ impl Connection<'_> {
     pub(super) fn named(&mut self, user: &str, granted: bool) {
         if self.names.answered(user, granted) {
             let names = self.names.counts();
-            self.shared.status.send_modify(|status| status.names = names);
+            self.says(|one| one.names = names);
         }
     }
 
     pub(super) async fn working(&mut self, now: Mono) {
         let link = self.link.number;
+        self.link.jobs += 1;
         self.shared.status.send_modify(|status| {
             status.jobs += 1;
             status.last_job = Some(now);
@@ -63,22 +71,23 @@ impl Connection<'_> {
     }
 
     pub(super) async fn width(&mut self, own: usize, len: usize) {
-        self.shared.status.send_modify(|status| status.extranonce = Some((own, len)));
+        self.says(|one| one.extranonce = Some((own, len)));
         self.overflow().await;
         self.link.tell(Event::Width(len)).await;
     }
 
     pub(super) fn count(&self, settled: &[Settled], now: Mono) {
-        if !settled.is_empty() {
-            self.shared.status.send_modify(|status| {
-                settled.iter().for_each(|settled| status.count(settled, now));
-            });
-        }
+        self.link.count(self.shared, settled, now);
+    }
+
+    /// Says something of this connection alone.
+    pub(super) fn says(&self, change: impl FnOnce(&mut LinkFigures)) {
+        self.link.says(self.shared, change);
     }
 
     pub(super) fn tell(&mut self, now: Mono) {
         self.told = now;
-        let round_trip = self.link.round_trip.snapshot();
-        self.shared.status.send_modify(|status| status.round_trip = round_trip);
+        let link = &self.link;
+        self.shared.status.send_modify(|status| status.round_trips(link.number, &link.round_trip));
     }
 }

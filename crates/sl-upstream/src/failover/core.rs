@@ -220,7 +220,8 @@ impl Core {
         };
         match submitter.submit(share, worker) {
             Ok(ticket) => {
-                state.in_flight.insert((lease, ticket), Sent { pending, at: now, difficulty });
+                let sent = Sent { pending, at: now, difficulty };
+                state.in_flight.entry(lease).or_default().insert(ticket, sent);
             }
             Err(refused) => {
                 self.tallies.entry(state.id.clone()).or_default().lost += 1;
@@ -240,7 +241,7 @@ impl Core {
 
     /// Shares that wait for a verdict.
     pub(crate) fn in_flight(&self) -> usize {
-        self.members.iter().map(|member| member.in_flight.len()).sum()
+        self.members.iter().map(State::waiting).sum()
     }
 
     /// Time has passed; the members that need no task any more.
@@ -249,7 +250,7 @@ impl Core {
         for member in &mut self.members {
             member.leases.retain(|lease, _| !closed.contains(lease));
             // Their consumer is gone: nobody hears these verdicts.
-            member.in_flight.retain(|(lease, _), _| !closed.contains(lease));
+            member.in_flight.retain(|lease, _| !closed.contains(lease));
         }
         self.decide(now);
         let over = |member: &State| {
@@ -347,7 +348,7 @@ impl Core {
                 priority: member.priority,
                 weight: member.weight,
                 tally,
-                in_flight: member.in_flight.len(),
+                in_flight: member.waiting(),
                 part: (total > 0.0).then(|| tally.difficulty / total),
                 part_wanted: (sharers(member) && weights > 0.0)
                     .then(|| f64::from(member.weight) / weights),

@@ -18,7 +18,8 @@ pub(crate) struct State {
     pub(crate) status: SourceStatus,
     pub(crate) latency: Option<Duration>,
     pub(crate) leases: BTreeMap<LeaseNo, Hold>,
-    pub(crate) in_flight: BTreeMap<(LeaseNo, Ticket), Sent>,
+    /// By lease, so that the first of each is its oldest; no lease is there without a share.
+    pub(crate) in_flight: BTreeMap<LeaseNo, BTreeMap<Ticket, Sent>>,
     pub(crate) answers_in: Option<Duration>,
     /// Since when it can be used again; `None` where it has never failed.
     pub(crate) back_since: Option<Mono>,
@@ -136,7 +137,18 @@ impl State {
 
     /// Since when the oldest share waits for its verdict.
     pub(crate) fn waits_since(&self) -> Option<Mono> {
-        self.in_flight.values().map(|sent| sent.at).min()
+        let first = |shares: &BTreeMap<_, Sent>| Some(shares.first_key_value()?.1.at);
+        self.in_flight.values().filter_map(first).min()
+    }
+
+    /// The difficulty of all that waits for its verdict.
+    pub(crate) fn unjudged(&self) -> f64 {
+        self.in_flight.values().flat_map(BTreeMap::values).map(|sent| sent.difficulty).sum()
+    }
+
+    /// Shares that wait for its verdict.
+    pub(crate) fn waiting(&self) -> usize {
+        self.in_flight.values().map(BTreeMap::len).sum()
     }
 
     /// A verdict for a share has come; whether the breaker changed. `None` for a share that nobody
@@ -149,7 +161,11 @@ impl State {
         now: Mono,
     ) -> Option<bool> {
         let Verdict { ticket, outcome, by } = verdict;
-        let Sent { pending, at, difficulty } = self.in_flight.remove(&(lease, ticket))?;
+        let shares = self.in_flight.get_mut(&lease)?;
+        let Sent { pending, at, difficulty } = shares.remove(&ticket)?;
+        if shares.is_empty() {
+            self.in_flight.remove(&lease);
+        }
         let evidence = match &outcome {
             Outcome::Accepted { .. } => {
                 tally.accepted += 1;
@@ -181,7 +197,9 @@ impl State {
 
     /// It will give no verdict any more.
     pub(crate) fn lose_all(&mut self, why: &str, tally: &mut Tally) {
-        for (_, sent) in std::mem::take(&mut self.in_flight) {
+        for sent in
+            std::mem::take(&mut self.in_flight).into_values().flat_map(BTreeMap::into_values)
+        {
             tally.lost += 1;
             sent.pending.settle_by(self.id.clone(), Outcome::Lost { reason: why.into() });
         }

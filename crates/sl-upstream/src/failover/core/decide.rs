@@ -121,7 +121,7 @@ impl Core {
             back_since: member.back_since,
             latency: member.latency.or(member.answers_in),
             credited: self.tallies.get(&member.id).map_or(0.0, |tally| tally.difficulty)
-                + member.in_flight.values().map(|sent| sent.difficulty).sum::<f64>(),
+                + member.unjudged(),
         };
         let there: Vec<&State> =
             self.members.iter().filter(|member| usable.contains(&member.no)).collect();

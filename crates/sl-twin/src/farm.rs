@@ -373,6 +373,8 @@ fn plan(readings: &Readings, output: &Output) -> PoolPlan {
         pools: readings.conf.pools.clone(),
         generation: output.generation,
         wanted: output.wants_pool && output.reachable,
+        // A control board that starts has said goodbye before.
+        lost: !output.reachable && readings.state != State::Booting,
         bad_shares: output.bad_shares,
     }
 }

@@ -42,6 +42,8 @@ pub(crate) struct PoolPlan {
     pub(crate) generation: u64,
     /// Whether the mining program runs and is on the network.
     pub(crate) wanted: bool,
+    /// Whether the network is lost: then it is not wanted, and nobody can tell the pool so.
+    pub(crate) lost: bool,
     /// Share of the shares that are sent with a nonce that misses the target.
     pub(crate) bad_shares: f64,
 }
@@ -54,7 +56,7 @@ impl PoolPlan {
 
     /// Whether another plan wants the same connections.
     pub(crate) fn connects_as(&self, other: &Self) -> bool {
-        (self.generation, self.wanted) == (other.generation, other.wanted)
+        (self.generation, self.wanted, self.lost) == (other.generation, other.wanted, other.lost)
             && self.pools == other.pools
     }
 }
@@ -72,7 +74,8 @@ impl PoolPlan {
 ///
 /// A plan with another generation leads from any state to *Trying*. Who leaves *Mining* of his own
 /// will first hears the verdicts on what he has sent. A better pool that took the machine on and
-/// gave it no work is not gone back to for a while, whatever it answers.
+/// gave it no work is not gone back to for a while, whatever it answers. From a machine whose network
+/// is lost the pool hears nothing more, not even the end of the connection, until it is back.
 pub(crate) struct Client {
     pub(crate) machine: usize,
     /// Where it calls from, as far as the pool is on loopback too.
@@ -225,7 +228,19 @@ impl Client {
                 self.tell(place, event).await;
             }
         }
-        left
+        if self.plan.borrow().lost { self.silence(stop).await } else { left }
+    }
+
+    /// Waits until the network is there again; the connection that there was is held meanwhile, so
+    /// that its pool meets a peer that is dead, and not one that has gone.
+    async fn silence(&mut self, stop: &CancellationToken) -> Left {
+        while self.plan.borrow().lost {
+            let changed = stop.run_until_cancelled(self.plan.changed()).await;
+            if !matches!(changed, Some(Ok(()))) {
+                return Left::Stopped;
+            }
+        }
+        Left::Plan
     }
 
     async fn talk(
@@ -262,6 +277,9 @@ impl Client {
                     link.found(&found, self.scale, bad)
                 }
                 changed = self.plan.changed(), if leaving.is_none() => {
+                    if self.plan.borrow().lost {
+                        return Left::Plan;
+                    }
                     leave = Some(if changed.is_ok() { Left::Plan } else { Left::Stopped });
                     Vec::new()
                 }

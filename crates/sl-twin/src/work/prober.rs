@@ -169,7 +169,7 @@ mod tests {
         let dead = "stratum+tcp://127.0.0.1:1".to_owned();
         let plan = |urls: [&str; 3], generation| {
             let pools = urls.map(|url| PoolConf { url: url.to_owned(), ..PoolConf::default() });
-            Arc::new(PoolPlan { pools, generation, wanted: true, bad_shares: 0.0 })
+            Arc::new(PoolPlan { pools, generation, wanted: true, lost: false, bad_shares: 0.0 })
         };
         let (plans, machines): (Vec<_>, Vec<_>) = (1..=100)
             .map(|last| {

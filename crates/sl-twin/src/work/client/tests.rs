@@ -146,7 +146,7 @@ impl Rig {
 
     /// A machine that goes back to a pool that gave no work after so long.
     fn forgiving(pools: [PoolConf; POOLS], unserved: Duration) -> Self {
-        let wanted = PoolPlan { pools, generation: 1, wanted: true, bad_shares: 0.0 };
+        let wanted = PoolPlan { pools, generation: 1, wanted: true, ..PoolPlan::default() };
         let (plan, followed) = watch::channel(Arc::new(wanted));
         let (farm, events) = mpsc::channel(64);
         let (engine, work) = mpsc::channel(64);
@@ -414,5 +414,31 @@ async fn a_better_pool_is_tried_again_after_its_while() {
     rig.event(1, PoolEvent::Active).await;
     first.hears("mining.authorize").await;
     rig.event(1, PoolEvent::Active).await;
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn of_a_lost_network_the_pool_hears_nothing() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
+    let port = listener.local_addr().expect("bound").port();
+    let mut rig = Rig::start([conf(port), none(), none()]);
+    let (say, _said) = mpsc::unbounded_channel();
+    let (stream, _) = listener.accept().await.expect("it calls");
+    let stream = stream.into_std().expect("a socket");
+    let wire = stream.try_clone().expect("a descriptor");
+    let stream = TcpStream::from_std(stream).expect("a socket");
+    let serving = tokio::spawn(serve(stream, say, Manner::Serves));
+    rig.job().await;
+    rig.event(0, PoolEvent::Active).await;
+    let lost =
+        |plan: &Arc<PoolPlan>, lost| Arc::new(PoolPlan { lost, wanted: !lost, ..(**plan).clone() });
+    rig.plan.send_modify(|plan| *plan = lost(plan, true));
+    rig.event(0, PoolEvent::Left).await;
+    let heard = wire.peek(&mut [0]).map_err(|wrong| wrong.kind());
+    assert_eq!(heard, Err(std::io::ErrorKind::WouldBlock), "neither a word nor the end");
+    // It is back, and begins anew.
+    rig.plan.send_modify(|plan| *plan = lost(plan, false));
+    serving.await.expect("the old connection ends");
+    listener.accept().await.expect("it calls again");
     rig.end().await;
 }

@@ -23,6 +23,7 @@ enum Step {
     Extranonce,
     Hold,
     Over(u8),
+    Difficulty(u8),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -38,6 +39,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Extranonce),
         1 => Just(Step::Hold),
         1 => (0u8..4).prop_map(Step::Over),
+        2 => (0u8..4).prop_map(Step::Difficulty),
     ]
 }
 
@@ -180,6 +182,21 @@ proptest! {
                 Step::Extranonce => bench.desk.extranonce(extranonce(250), 6),
                 Step::Hold => bench.desk.hold(),
                 Step::Over(power) => bench.desk.set_over(f64::from(power).exp2(), now),
+                Step::Difficulty(power) => {
+                    let asked = ShareDifficulty::new(f64::from(power).exp2()).expect("positive");
+                    bench.desk.set_difficulty(asked, now);
+                    let newest = |bench: &Bench| bench.lease.work.borrow().job().cloned();
+                    let before = newest(&bench);
+                    bench.desk.renew(now);
+                    bench.desk.renew(now + Duration::from_secs(1));
+                    prop_assert!(bench.desk.renews().is_none(), "it is taken up");
+                    if let (Some(before), Some(job)) = (before, newest(&bench))
+                        && before.id != job.id
+                    {
+                        prop_assert_eq!(before.epoch, job.epoch);
+                        bench.jobs.push(job);
+                    }
+                }
                 Step::Answer { .. } | Step::Unsent { .. } => {}
             }
         }

@@ -118,7 +118,9 @@ impl Desk {
     /// job of this moment is given again.
     pub(crate) fn set_over(&mut self, over: f64, now: Mono) {
         self.over = over;
-        if let Some(difficulty) = self.jobs.back().map(|last| last.difficulty) {
+        let Some(difficulty) = self.jobs.back().map(|last| last.difficulty) else { return };
+        // What is harder is about to be taken up, and this with it.
+        if self.changed.is_none() || self.difficulty < difficulty {
             self.again(difficulty, now);
         }
     }

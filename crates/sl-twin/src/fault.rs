@@ -400,3 +400,16 @@ impl Effects {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::MODELS;
+
+    #[test]
+    fn every_place_of_every_model_can_suffer() {
+        for model in &MODELS {
+            assert!(model.boards <= MOST_BOARDS && model.fans <= MOST_FANS, "{}", model.id);
+        }
+    }
+}

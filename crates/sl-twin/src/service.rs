@@ -5,7 +5,7 @@ use sl_pow::Registry;
 use sl_scenario::{Span, derive};
 use sl_stratum::Password;
 use sl_supervise::{Ctx, ServiceError};
-use sl_units::HashRate;
+use sl_units::{HashRate, Mono};
 use tokio::sync::watch;
 
 use self::crew::Crew;
@@ -170,8 +170,9 @@ impl Twins {
     /// Ports that cannot be had, no right engine, no thread.
     pub async fn run(self, ctx: Ctx) -> Result<(), ServiceError> {
         let (doors, unheard) = self.doors().await?;
-        let machines = self.machines_of().await?;
-        let mut crew = Crew::of(&self, machines, doors, ctx.stop_token().child_token());
+        let made = self.clock.mono();
+        let machines = self.machines_of(made).await?;
+        let mut crew = Crew::of(&self, made, machines, doors, ctx.stop_token().child_token());
         self.announce();
         match unheard {
             Some(why) => ctx.degraded(why),
@@ -194,10 +195,10 @@ impl Twins {
         self.doors().await.map(drop)
     }
 
-    /// Makes the machines. What they have lived through before takes its time, on a thread of its
+    /// Makes the machines, as of `now`. What they have lived through before takes its time, on a thread of its
     /// own.
-    async fn machines_of(&self) -> Result<Vec<Machine>, ServiceError> {
-        let (FarmPlan { settings, pool, password, .. }, now) = (&self.plan, self.clock.mono());
+    async fn machines_of(&self, now: Mono) -> Result<Vec<Machine>, ServiceError> {
+        let FarmPlan { settings, pool, password, .. } = &self.plan;
         let mut specs = settings.specs(pool, password.reveal());
         for span in &self.plan.faults {
             if let Some(spec) = specs.get_mut(span.subject) {
@@ -263,8 +264,6 @@ impl Twins {
 
 #[cfg(test)]
 mod tests {
-    use sl_units::Mono;
-
     use super::*;
 
     #[test]

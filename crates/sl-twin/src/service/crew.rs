@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use sl_scenario::Timeline;
 use sl_supervise::ServiceError;
+use sl_units::Mono;
 use tokio::{
     sync::{Semaphore, mpsc, watch},
     task::JoinSet,
@@ -42,9 +43,10 @@ pub(super) struct Crew {
 type Lanes = Vec<mpsc::Sender<Found>>;
 
 impl Crew {
-    /// Has everybody begin. Pool connections end with `stop`.
+    /// Has everybody begin, with machines that were made at an instant. Pool connections end with `stop`.
     pub(super) fn of(
         twins: &Twins,
+        made: Mono,
         machines: Vec<Machine>,
         doors: Vec<Door>,
         stop: CancellationToken,
@@ -81,7 +83,7 @@ impl Crew {
         });
         let handles: Arc<[MachineHandle]> = handles.into();
         crew.answer(twins, doors, &handles);
-        crew.tell(twins, handles);
+        crew.tell(twins, made, handles);
         crew
     }
 
@@ -173,10 +175,10 @@ impl Crew {
 
     /// What the machines say of themselves: what goes wrong, that nobody gives them work, where they
     /// are.
-    fn tell(&mut self, twins: &Twins, handles: Arc<[MachineHandle]>) {
+    fn tell(&mut self, twins: &Twins, made: Mono, handles: Arc<[MachineHandle]>) {
         let plan = &twins.plan;
         let faults = Timeline::new(plan.faults.clone());
-        let faults = tell::faults(faults, plan.settings.net, twins.clock);
+        let faults = tell::faults(faults, plan.settings.net, twins.clock, made);
         let jobs = tell::jobs(twins.status.subscribe(), handles.clone());
         let report = plan.settings.report;
         self.spawn(|stop| async move {

@@ -4,6 +4,7 @@ use std::{fmt, net::Ipv4Addr, time::Duration};
 
 use sl_ports::Clock;
 use sl_scenario::{Edge, Timeline};
+use sl_units::Mono;
 use sl_upstream::Endpoint;
 use tokio::{net::TcpStream, sync::watch, time::timeout};
 
@@ -18,9 +19,8 @@ use crate::{
 /// Machines that begin need so long to log in and to get a job.
 const LOGIN: Duration = Duration::from_secs(5);
 
-/// Says what goes wrong when it does, and when it is over.
-pub(super) async fn faults(mut faults: Timeline<Fault>, net: Subnet, clock: Clock) {
-    let began = clock.mono();
+/// Says what goes wrong when it does, and when it is over, with machines that were made at `began`.
+pub(super) async fn faults(mut faults: Timeline<Fault>, net: Subnet, clock: Clock, began: Mono) {
     while let Some(next) = faults.next_edge() {
         tokio::time::sleep_until(clock.instant_of(began + next)).await;
         for passed in faults.advance(next) {

@@ -24,6 +24,7 @@ mod old;
 mod pages;
 mod record;
 mod rpc;
+mod section;
 mod serve;
 mod web;
 

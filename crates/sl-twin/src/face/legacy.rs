@@ -7,7 +7,7 @@ use super::lineage::{
     stale_percent, stratum_host, total, who, worked,
 };
 use super::record::Record;
-use super::rpc::Section;
+use super::section::Section;
 use crate::readings::BoardReading;
 
 /// What stands in `Description`.

@@ -5,7 +5,7 @@ use super::Look;
 use super::figures;
 use super::pages::alive;
 use super::record::Record;
-use super::rpc::Section;
+use super::section::Section;
 use crate::readings::{BoardReading, PoolCounts, PoolReading};
 
 /// A program's own name and version, the first key of much that it says.

@@ -8,7 +8,7 @@ use super::lineage::{
     stale_percent, stratum_host, total, who, worked,
 };
 use super::record::{Record, Value};
-use super::rpc::Section;
+use super::section::Section;
 use crate::readings::Readings;
 
 /// What stands in `Description`.

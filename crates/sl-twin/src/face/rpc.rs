@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::identity::Dialect;
 use super::record::{Form, Record};
+use super::section::Section;
 use super::{Look, Want, legacy, old, pages};
 use crate::conf::Command;
 
@@ -27,14 +28,6 @@ struct Call {
     code: u32,
     message: &'static str,
     body: Option<fn(&Look) -> Section>,
-}
-
-/// A named list of rows.
-pub(super) struct Section {
-    name: &'static str,
-    rows: Vec<Record>,
-    /// Whether the classic form says the name before each row.
-    named: bool,
 }
 
 /// The table of the L7's program. The codes are known, the bodies from `reject` on are not: they
@@ -228,18 +221,6 @@ impl Reply {
             text.push('|');
         }
         text
-    }
-}
-
-impl Section {
-    /// Rows that the classic form names.
-    pub(super) const fn named(name: &'static str, rows: Vec<Record>) -> Self {
-        Self { name, rows, named: true }
-    }
-
-    /// Rows whose first key tells what they are.
-    pub(super) const fn rows(name: &'static str, rows: Vec<Record>) -> Self {
-        Self { name, rows, named: false }
     }
 }
 

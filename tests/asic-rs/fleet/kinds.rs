@@ -4,7 +4,7 @@
 pub(crate) struct Kind {
     /// As `--model` takes it.
     pub(crate) model: &'static str,
-    /// As `--firmware` takes it.
+    /// The release, as `--firmware` takes it; of another model than the L7, the one it is like.
     pub(crate) firmware: &'static str,
     /// The model as asic-rs calls it.
     pub(crate) called: &'static str,
@@ -60,7 +60,12 @@ pub(crate) const KINDS: &[Kind] = &[
 impl Kind {
     /// As arguments and the table have it.
     pub(crate) fn name(&self) -> String {
-        if self.model == "l7" { self.firmware.to_owned() } else { self.model.to_owned() }
+        self.release().unwrap_or(self.model).to_owned()
+    }
+
+    /// The release to be named: models but the L7 have one.
+    pub(crate) fn release(&self) -> Option<&'static str> {
+        (self.model == "l7").then_some(self.firmware)
     }
 
     /// Whether a word names it.

@@ -155,7 +155,7 @@ impl Twins {
         let (count_word, subnet) = (count.to_string(), subnet(net, count));
         let pool = format!("stratum+tcp://127.0.0.1:{}", pool.port());
         let user = format!("farm.{net}-{{machine}}");
-        let words = [
+        let mut words = vec![
             "twin",
             "--count",
             &count_word,
@@ -163,8 +163,6 @@ impl Twins {
             &subnet,
             "--model",
             kind.model,
-            "--firmware",
-            kind.firmware,
             "--pool",
             &pool,
             "--user",
@@ -173,6 +171,9 @@ impl Twins {
             "1",
             "--report",
         ];
+        if let Some(release) = kind.release() {
+            words.extend(["--firmware", release]);
+        }
         let program = folder.start(&format!("{net}"), &words, "")?;
         Ok(Self { _program: program, net, count })
     }

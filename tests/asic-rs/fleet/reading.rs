@@ -44,10 +44,11 @@ pub(crate) async fn found(trial: &mut Trial, twins: &Twins) -> Option<Vec<Machin
     Some(machines)
 }
 
-/// Reads every field until the machine hashes, and holds what was read to what the kind is.
+/// Reads every field until the machine has hashed for some seconds, and holds what was read to what the kind is.
 pub(crate) async fn read(trial: &mut Trial, kind: &Kind, machine: &dyn Miner) {
     let ip = machine.get_ip();
-    if !trial.until(&format!("{ip} works for a pool"), async || works(machine).await).await {
+    let look = async || works(kind, machine).await;
+    if !trial.until(&format!("{ip} works at its rate and complains of nothing"), look).await {
         return;
     }
     let data = machine.get_data().await;
@@ -82,16 +83,17 @@ pub(crate) async fn read(trial: &mut Trial, kind: &Kind, machine: &dyn Miner) {
 
 /// Rates: the machine's, and what it should be.
 fn whole(trial: &mut Trial, kind: &Kind, data: &MinerData) {
-    let near = |rate: &Option<HashRate>, part: f64| {
-        let ghs =
-            rate.clone().map(|rate| rate.as_unit(HashRateUnit::GigaHash).value / kind.misread);
-        ghs.is_some_and(|ghs| (ghs / kind.rate_ghs - 1.0).abs() < part)
-    };
-    trial.hold("hash rate", near(&data.hashrate, 0.15), &data.hashrate);
+    trial.hold("hash rate", is_near(kind, data.hashrate.as_ref(), 0.15), &data.hashrate);
     if !kind.old_dialect {
         let expected = &data.expected_hashrate;
-        trial.hold("expected hash rate", near(expected, 0.10), expected);
+        trial.hold("expected hash rate", is_near(kind, expected.as_ref(), 0.10), expected);
     }
+}
+
+/// Whether a rate differs from the kind's by less than a part of it.
+fn is_near(kind: &Kind, rate: Option<&HashRate>, part: f64) -> bool {
+    let ghs = rate.map(|rate| rate.clone().as_unit(HashRateUnit::GigaHash).value / kind.misread);
+    ghs.is_some_and(|ghs| (ghs / kind.rate_ghs - 1.0).abs() < part)
 }
 
 /// Boards, chips, fans, temperatures.
@@ -123,12 +125,14 @@ fn boards(trial: &mut Trial, kind: &Kind, data: &MinerData) {
     trial.hold("fans turn", rpm.iter().all(|rpm| *rpm > 1000.0), rpm);
 }
 
-/// Whether it has a rate and one pool alive and active.
-async fn works(machine: &dyn Miner) -> bool {
+/// Whether it has one pool alive and active, its rate, and no more to say of the time before its first
+/// job, when it had none.
+async fn works(kind: &Kind, machine: &dyn Miner) -> bool {
     let data = machine.get_data().await;
     let pools = data.pools.iter().flat_map(|group| &group.pools);
     let active = pools.filter(|pool| pool.alive == Some(true) && pool.active == Some(true));
-    data.hashrate.is_some_and(|rate| rate.value > 0.0) && active.count() == 1
+    let is_well = is_near(kind, data.hashrate.as_ref(), 0.15) && data.messages.is_empty();
+    is_well && active.count() == 1
 }
 
 /// The accepted shares that a machine tells are those that the gateway counts.

@@ -197,12 +197,12 @@ impl Accounts {
         let (ticket, outcome) = (verdict.ticket, &verdict.outcome);
         match outcome {
             Outcome::Rejected { .. } => {
-                tracing::warn!(worker = %sent.worker, %ticket, ?outcome, "the source refuses a share that was proven here");
+                tracing::warn!(worker = %sent.worker, %ticket, %outcome, "the source refuses a share that was proven here");
             }
             _ if differs => {
-                tracing::info!(worker = %sent.worker, %ticket, ?outcome, late_for_us = sent.stale, "the source says another thing than we did");
+                tracing::info!(worker = %sent.worker, %ticket, %outcome, late_for_us = sent.stale, "the source says another thing than we did");
             }
-            _ => tracing::debug!(worker = %sent.worker, %ticket, ?outcome, "verdict"),
+            _ => tracing::debug!(worker = %sent.worker, %ticket, %outcome, "verdict"),
         }
     }
 

@@ -58,6 +58,17 @@ pub enum Outcome {
     },
 }
 
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accepted { .. } => f.write_str("accepted"),
+            Self::Stale { reason } => write!(f, "stale: {reason}"),
+            Self::Rejected { reason } => write!(f, "rejected: {reason}"),
+            Self::Lost { reason } => write!(f, "lost: {reason}"),
+        }
+    }
+}
+
 /// Why a share came back at once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum RefusedWhy {
